@@ -5,7 +5,7 @@ option(MILLIPEDE_WARNINGS_AS_ERRORS "Treat warnings as errors" OFF)
 
 function(millipede_target_warnings target)
   target_compile_options(${target} PRIVATE
-    -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor
+    -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow
     -Woverloaded-virtual -Wcast-qual -Wformat=2 -Wimplicit-fallthrough
     $<$<BOOL:${MILLIPEDE_WARNINGS_AS_ERRORS}>:-Werror>)
 endfunction()

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSL-1.0
+// The only file that includes Boost.Log.
+#include <millipede/base/log.hpp>
+
+#include <boost/date_time/posix_time/posix_time_types.hpp>
+#include <boost/log/attributes/clock.hpp>
+#include <boost/log/core.hpp>
+#include <boost/log/expressions.hpp>
+#include <boost/log/sinks/async_frontend.hpp>
+#include <boost/log/sinks/basic_sink_backend.hpp>
+#include <boost/log/sinks/text_file_backend.hpp>
+#include <boost/log/sources/record_ostream.hpp>
+#include <boost/log/sources/severity_logger.hpp>
+#include <boost/log/support/date_time.hpp>
+#include <boost/make_shared.hpp>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+namespace millipede {
+namespace {
+
+namespace blog = boost::log;
+namespace keywords = boost::log::keywords;
+
+constexpr std::array<std::string_view, 6> severity_names{"trace",   "debug", "info",
+                                                         "warning", "error", "fatal"};
+
+std::atomic<bool> sink_installed{false};
+std::atomic<std::uint64_t> lines_dropped{0};
+// Lines handed to Boost.Log and not yet written. The bound is kept here, before a record is made:
+// Boost.Log's own bounded queue drops without counting, and makes the record first.
+std::atomic<std::uint32_t> lines_waiting{0};
+std::atomic<std::uint32_t> lines_waiting_max{0};
+
+/// Writes formatted lines to a rotating file or to standard error; runs on the log thread.
+class line_writer
+    : public blog::sinks::basic_formatted_sink_backend<char, blog::sinks::synchronized_feeding> {
+  public:
+    explicit line_writer(log_options const& settings) {
+        if (settings.file.empty()) return;
+        // Boost.Log would throw on the log thread, at the first line: ask here and now.
+        if (!std::ofstream{settings.file, std::ios::app})
+            throw std::runtime_error{"log file '" + settings.file + "' cannot be opened"};
+        auto path = std::filesystem::absolute(settings.file);
+        file_ = boost::make_shared<blog::sinks::text_file_backend>(
+            keywords::file_name = path.string(),
+            keywords::target_file_name = path.filename().string() + ".%5N",
+            keywords::rotation_size = settings.rotate_bytes, keywords::open_mode = std::ios::app,
+            keywords::enable_final_rotation = false);
+        file_->set_file_collector(blog::sinks::file::make_collector(
+            keywords::target = path.parent_path().string(),
+            keywords::max_files = settings.rotated_files_max));
+        file_->scan_for_files(blog::sinks::file::scan_matching);
+    }
+
+    void consume(blog::record_view const& record, std::string const& line) {
+        if (file_)
+            file_->consume(record, line);
+        else
+            std::fprintf(stderr, "%s\n", line.c_str());
+        // Flush when nobody waits: a quiet log is up to date, a busy one is not slowed down.
+        if (lines_waiting.fetch_sub(1, std::memory_order_relaxed) == 1 && file_) file_->flush();
+    }
+
+  private:
+    boost::shared_ptr<blog::sinks::text_file_backend> file_;
+};
+
+using source_type = blog::sources::severity_logger_mt<severity>;
+
+source_type& source() {
+    static source_type instance;
+    return instance;
+}
+
+void write_at_once(severity level, std::string const& text) {
+    std::fprintf(stderr, "[%s] %s\n", to_string(level).data(), text.c_str());
+}
+
+bool enter_queue() noexcept {
+    auto waiting = lines_waiting.fetch_add(1, std::memory_order_relaxed);
+    if (waiting < lines_waiting_max.load(std::memory_order_relaxed)) return true;
+    lines_waiting.fetch_sub(1, std::memory_order_relaxed);
+    lines_dropped.fetch_add(1, std::memory_order_relaxed);
+    return false;
+}
+
+void submit(severity level, std::string const& text) {
+    if (!sink_installed.load(std::memory_order_acquire)) return write_at_once(level, text);
+    if (!enter_queue()) return;
+    auto record = source().open_record(keywords::severity = level);
+    if (!record) {
+        lines_waiting.fetch_sub(1, std::memory_order_relaxed);
+        return;
+    }
+    blog::record_ostream stream{record};
+    stream << text;
+    stream.flush();
+    source().push_record(std::move(record));
+}
+
+} // namespace
+
+std::string_view to_string(severity level) noexcept {
+    return severity_names[static_cast<std::size_t>(level)];
+}
+
+std::optional<severity> severity_of(std::string_view name) noexcept {
+    for (std::size_t index = 0; index < severity_names.size(); ++index)
+        if (severity_names[index] == name) return static_cast<severity>(index);
+    return std::nullopt;
+}
+
+class logging::sink {
+  public:
+    explicit sink(log_options const& settings)
+        : frontend_{boost::make_shared<frontend>(boost::make_shared<line_writer>(settings))} {
+        namespace expressions = blog::expressions;
+        frontend_->set_formatter(
+            expressions::stream
+            << expressions::format_date_time<boost::posix_time::ptime>("TimeStamp",
+                                                                       "%Y-%m-%d %H:%M:%S.%f")
+            << " [" << expressions::attr<severity>("Severity") << "] " << expressions::smessage);
+        blog::core::get()->add_global_attribute("TimeStamp", blog::attributes::local_clock{});
+        blog::core::get()->add_sink(frontend_);
+    }
+    ~sink() {
+        blog::core::get()->remove_sink(frontend_);
+        frontend_->stop();
+        frontend_->flush();
+    }
+    sink(sink const&) = delete;
+    sink& operator=(sink const&) = delete;
+
+    void flush() { frontend_->flush(); }
+
+  private:
+    using frontend = blog::sinks::asynchronous_sink<line_writer>;
+    boost::shared_ptr<frontend> frontend_;
+};
+
+/// For the formatter's `<< Severity`.
+std::ostream& operator<<(std::ostream& stream, severity level) {
+    return stream << to_string(level);
+}
+
+logging::logging(log_options const& settings) {
+    if (sink_installed.load()) throw std::logic_error{"logging is active already"};
+    sink_ = std::make_unique<sink>(settings);
+    lines_waiting_max.store(settings.queue_capacity);
+    set_log_level(settings.level);
+    sink_installed.store(true, std::memory_order_release);
+}
+
+logging::~logging() {
+    sink_installed.store(false, std::memory_order_release);
+    sink_.reset();
+}
+
+bool logging::active() noexcept {
+    return sink_installed.load(std::memory_order_acquire);
+}
+
+void logging::flush() {
+    sink_->flush();
+}
+
+std::uint64_t log_lines_dropped() noexcept {
+    return lines_dropped.load(std::memory_order_relaxed);
+}
+
+log_line::~log_line() {
+    if (!text_) return;
+    try {
+        submit(level_, text_->str());
+    } catch (...) {
+        // A line that cannot be logged must not end the program; it is counted as dropped.
+        lines_dropped.fetch_add(1, std::memory_order_relaxed);
+    }
+}
+
+std::optional<std::uint64_t>
+log_limiter::admit(std::chrono::steady_clock::time_point now) noexcept {
+    if (now >= interval_end_) {
+        interval_end_ = now + interval_;
+        admitted_ = 0;
+    }
+    if (admitted_ == burst_) {
+        ++suppressed_;
+        return std::nullopt;
+    }
+    ++admitted_;
+    return std::exchange(suppressed_, 0);
+}
+
+std::optional<std::uint64_t>
+log_limiter::overdue(std::chrono::steady_clock::time_point now) noexcept {
+    if (suppressed_ == 0 || now < interval_end_) return std::nullopt;
+    return std::exchange(suppressed_, 0);
+}
+
+} // namespace millipede

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+namespace millipede {
+
+/// How much a line matters. Nothing is logged per connection above `debug`.
+enum class severity : std::uint8_t { trace, debug, info, warning, error, fatal };
+using enum severity;
+
+std::string_view to_string(severity level) noexcept;
+/// The severity of that name, if there is one.
+std::optional<severity> severity_of(std::string_view name) noexcept;
+
+struct log_options {
+    /// Lines below it are not even formatted.
+    severity level = severity::info;
+
+    /// Where lines go; empty: standard error.
+    std::string file{};
+
+    /// A file that reached this size is renamed to `<file>.00000` and counting ...
+    std::uint64_t rotate_bytes = 64 * 1024 * 1024;
+    /// ... and so many of those are kept.
+    std::uint32_t rotated_files_max = 8;
+
+    /// Lines that may wait for the log thread; more are dropped and counted. A thread that logs
+    /// never waits for the disk.
+    std::uint32_t queue_capacity = 8'192;
+};
+
+/// Switches logging on for the life of this object: lines go through a bounded queue to a thread
+/// of their own (Boost.Log's asynchronous sink), which writes and rotates. The destructor writes
+/// what waits. At most one exists at a time. Without one, lines go to standard error at once.
+/// \throws std::runtime_error when the file cannot be opened.
+class logging {
+  public:
+    explicit logging(log_options const& settings);
+    ~logging();
+    logging(logging const&) = delete;
+    logging& operator=(logging const&) = delete;
+
+    /// Whether one exists. Any thread.
+    static bool active() noexcept;
+
+    /// Waits until all lines logged so far are written. Any thread.
+    void flush();
+
+  private:
+    class sink;
+    std::unique_ptr<sink> sink_;
+};
+
+namespace detail {
+inline std::atomic<severity> log_level{severity::info};
+}
+
+/// Any thread; takes effect at once.
+inline void set_log_level(severity level) noexcept {
+    detail::log_level.store(level, std::memory_order_relaxed);
+}
+
+/// Whether a line of this severity would be written: one relaxed load. Test it before building an
+/// expensive line on a worker thread.
+inline bool log_enabled(severity level) noexcept {
+    return level >= detail::log_level.load(std::memory_order_relaxed);
+}
+
+/// Lines dropped since the start because the queue was full.
+std::uint64_t log_lines_dropped() noexcept;
+
+/// One line in the making; written when it goes out of scope. Made by `log()`.
+class log_line {
+  public:
+    explicit log_line(severity level) : level_{level}, enabled_{log_enabled(level)} {}
+    ~log_line();
+    log_line(log_line const&) = delete;
+    log_line& operator=(log_line const&) = delete;
+
+    template <class T>
+    log_line&& operator<<(T const& value) && {
+        if (enabled_) text() << value;
+        return static_cast<log_line&&>(*this);
+    }
+
+  private:
+    std::ostringstream& text() {
+        if (!text_) text_.emplace();
+        return *text_;
+    }
+
+    severity level_;
+    bool enabled_;
+    std::optional<std::ostringstream> text_;
+};
+
+/// `log(info) << "online number: " << n;` Any thread, never blocks on the disk.
+inline log_line log(severity level) {
+    return log_line{level};
+}
+
+/// Lets some lines of one kind through per interval and counts the rest, so that an attacker
+/// cannot fill a disk. One thread.
+class log_limiter {
+  public:
+    /// At most `burst` lines per `interval`.
+    log_limiter(std::uint32_t burst, std::chrono::steady_clock::duration interval) noexcept
+        : burst_{burst}, interval_{interval} {}
+
+    /// Whether this line may be written now; if so, how many were suppressed before it.
+    std::optional<std::uint64_t> admit(std::chrono::steady_clock::time_point now) noexcept;
+
+    /// The lines suppressed and not yet told of, if the interval is over; forgets them.
+    std::optional<std::uint64_t> overdue(std::chrono::steady_clock::time_point now) noexcept;
+
+  private:
+    std::uint32_t burst_;
+    std::chrono::steady_clock::duration interval_;
+    std::chrono::steady_clock::time_point interval_end_{};
+    std::uint32_t admitted_ = 0;
+    std::uint64_t suppressed_ = 0;
+};
+
+} // namespace millipede

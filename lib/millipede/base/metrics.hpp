@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+namespace millipede {
+
+/// A counter that one thread writes and any thread reads: no lock, no locked instruction. Two
+/// threads that write one `single_writer` lose counts.
+template <class T>
+class single_writer {
+  public:
+    single_writer& operator+=(T amount) noexcept { return *this = load() + amount; }
+    single_writer& operator-=(T amount) noexcept { return *this = load() - amount; }
+    single_writer& operator++() noexcept { return *this += 1; }
+    single_writer& operator--() noexcept { return *this -= 1; }
+    single_writer& operator=(T value) noexcept {
+        value_.store(value, std::memory_order_relaxed);
+        return *this;
+    }
+    T load() const noexcept { return value_.load(std::memory_order_relaxed); }
+    operator T() const noexcept { return load(); }
+
+  private:
+    static_assert(std::atomic<T>::is_always_lock_free);
+    std::atomic<T> value_{};
+};
+
+/// What a server counts. `Cell` is `single_writer<std::uint64_t>` where it is counted (once per
+/// worker, and once for the accepting thread) and `std::uint64_t` in a sum.
+template <class Cell>
+struct basic_metrics {
+    Cell accepted{};         ///< Sockets accepted.
+    Cell full{};             ///< Newcomers closed at once: every slot or every hand-over queue full.
+    Cell accept_failures{};  ///< accept() failed, for want of descriptors or memory.
+    Cell opened{};           ///< Connections that reached a worker.
+    Cell closed{};           ///< Connections that ended, for the reasons that follow.
+    Cell closed_by_peer{};   ///< ... because the peer ended its stream.
+    Cell timeouts{};         ///< ... because of an idle or a write timeout.
+    Cell errors{};           ///< ... because of an error of the system, such as a reset.
+    Cell refused_frames{};   ///< ... because the peer sent what the protocol does not allow.
+    Cell shed{};             ///< ... to protect the others: output or buffers full.
+    Cell stopped{};          ///< ... because the server stopped.
+    Cell closed_by_server{}; ///< ... because a handler closed it.
+    Cell handler_failures{}; ///< ... because a handler let an exception escape.
+    Cell cut{};              ///< Connections closed with output that the deadline cut off.
+    Cell released{};         ///< Slots given back; with `opened`, how many slots are in use.
+    Cell messages_received{};
+    Cell bytes_received{};
+    Cell bytes_sent{};
+    Cell messages_dropped{};  ///< Messages not sent because the connection's output was full.
+    Cell writes_blocked{};    ///< Times that a peer took no more and output had to be queued.
+    Cell stale_requests{};    ///< Sends and posts to a connection that had ended.
+    Cell callback_failures{}; ///< Exceptions from on_close, every() or a posted function.
+
+    /// Calls `f(name, cell)` for every counter.
+    template <class Self, class F>
+    static void for_each(Self& self, F f) {
+        f("accepted", self.accepted);
+        f("full", self.full);
+        f("accept_failures", self.accept_failures);
+        f("opened", self.opened);
+        f("closed", self.closed);
+        f("closed_by_peer", self.closed_by_peer);
+        f("timeouts", self.timeouts);
+        f("errors", self.errors);
+        f("refused_frames", self.refused_frames);
+        f("shed", self.shed);
+        f("stopped", self.stopped);
+        f("closed_by_server", self.closed_by_server);
+        f("handler_failures", self.handler_failures);
+        f("cut", self.cut);
+        f("released", self.released);
+        f("messages_received", self.messages_received);
+        f("bytes_received", self.bytes_received);
+        f("bytes_sent", self.bytes_sent);
+        f("messages_dropped", self.messages_dropped);
+        f("writes_blocked", self.writes_blocked);
+        f("stale_requests", self.stale_requests);
+        f("callback_failures", self.callback_failures);
+    }
+};
+
+/// The counters of one thread; aligned so that two threads never share a cache line.
+struct alignas(64) worker_metrics : basic_metrics<single_writer<std::uint64_t>> {};
+
+/// A sum over all threads, taken while they go on: each counter is exact, but counters may be a
+/// few events apart from one another.
+struct metrics : basic_metrics<std::uint64_t> {
+    /// Adds one thread's counters. Any thread.
+    metrics& operator+=(worker_metrics const& part) noexcept;
+};
+
+} // namespace millipede

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/base/log.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace millipede {
+
+/// What a full output queue of one connection does with the next message.
+enum class overflow_policy {
+    close,       ///< Closes the connection (`errc::output_full`). For streams that must be whole.
+    drop_newest, ///< Does not send the new message. For queues where the old matters.
+    drop_oldest, ///< Drops whole waiting messages until the new one fits. For states and prices.
+};
+
+/// What carries the bytes of an accepted socket.
+enum class transport_kind {
+    epoll, ///< One edge-triggered epoll set per worker: the fast and lean way.
+    asio,  ///< An ordinary `boost::asio::ip::tcp::socket` each: portable, larger, slower.
+};
+
+/// Every limit of a server, with its default, its unit and its reason. `server` validates them
+/// before any thread starts.
+struct options {
+    /// Where to listen: `ADDR:PORT`, IPv6 in brackets, port 0 lets the system pick one.
+    std::vector<std::string> listen{};
+
+    /// Worker threads, each with an io_context of its own; 1 to 256. 0: one for every processor.
+    std::uint32_t workers = 0;
+
+    /// Slots per worker, allocated at start as address space (a page costs memory only from its
+    /// first use on); up to 16,777,216. 0: an equal share of what the descriptor limit allows, at
+    /// most 1,048,576.
+    std::uint32_t connections_per_worker = 0;
+
+    /// Closes a connection from which no byte was read for so long. 0: never. Reached within
+    /// an eighth of the time, or a second. 5 minutes is below the usual timeouts of NAT devices.
+    std::chrono::milliseconds idle_timeout = std::chrono::minutes{5};
+
+    /// Closes a connection whose peer took none of the waiting output for so long. 0: never.
+    std::chrono::milliseconds write_timeout = std::chrono::seconds{30};
+
+    /// How long a connection that the server closes may stay to take its last bytes: closing at
+    /// once while unread input waits would send a reset and destroy replies on their way.
+    std::chrono::milliseconds linger_timeout = std::chrono::seconds{1};
+
+    /// From the first signal (or `stop()`) to the end: what is not flushed by then is cut off.
+    std::chrono::milliseconds stop_timeout = std::chrono::seconds{5};
+
+    /// Bytes of unsent output that one connection may have; beyond it `overflow` decides.
+    std::size_t output_max_bytes = 256 * 1024;
+    overflow_policy overflow = overflow_policy::close;
+
+    /// Bytes that incomplete messages and unsent output may hold in one worker; a connection that
+    /// needs more is closed (`errc::buffers_exhausted`). Bounds the memory of slow-frame attacks.
+    std::size_t buffer_budget_bytes = 64 * 1024 * 1024;
+
+    /// Bytes read from one connection in one turn, and the size of a worker's output buffer; 4 KiB
+    /// to 1 MiB. Larger is faster for few busy connections, and less fair among many.
+    std::size_t scratch_bytes = 64 * 1024;
+
+    /// Sockets that may wait for one worker to adopt them; a newcomer beyond is closed.
+    std::uint32_t handoff_capacity = 16'384;
+
+    /// Sends and posts from other threads that may wait for one worker; more are refused
+    /// (`errc::mailbox_full`), so that a stalled worker cannot eat the memory.
+    std::uint32_t mailbox_capacity = 65'536;
+
+    /// Connections that the kernel completes before they are accepted; it caps this to
+    /// net.core.somaxconn.
+    std::uint32_t listen_backlog = 4'096;
+
+    /// Sends small replies at once instead of waiting for an acknowledgement (TCP_NODELAY).
+    bool tcp_no_delay = true;
+
+    transport_kind transport = transport_kind::epoll;
+
+    /// `server::run()` ends on SIGINT and SIGTERM; a second signal has its default effect.
+    bool handle_signals = true;
+
+    /// Used when the program has not made a `logging` of its own.
+    log_options log{};
+};
+
+/// An option that cannot work: which, why, and what would.
+class invalid_option : public std::invalid_argument {
+  public:
+    invalid_option(std::string option, std::string const& why)
+        : std::invalid_argument{option + ": " + why}, option_{std::move(option)} {}
+
+    /// The name of the member of `options`.
+    std::string const& option() const noexcept { return option_; }
+
+  private:
+    std::string option_;
+};
+
+/// Checks every limit, and puts numbers in place of "automatic": `workers`,
+/// `connections_per_worker`. Raises the process's soft descriptor limit to its hard one, and
+/// refuses when that is not enough for what was asked.
+/// \throws invalid_option
+options validated(options wanted);
+
+/// One line of the memory budget: `count` things of `each_bytes`.
+struct budget_term {
+    std::string what;
+    std::uint64_t count;
+    std::uint64_t each_bytes;
+    std::uint64_t bytes() const noexcept { return count * each_bytes; }
+};
+
+/// The most user memory that a server with these (validated) options can come to use, term by
+/// term: who may hold it, and how much. Kernel memory for sockets comes on top, about 3.8 KB each.
+/// \param slot_bytes what one connection's slot takes, session included.
+std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_bytes);
+
+} // namespace millipede

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/base/log.hpp>
+#include <millipede/base/metrics.hpp>
+#include <millipede/base/options.hpp>
+#include <millipede/process/worker_pool.hpp>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstdint>
+#include <list>
+#include <vector>
+
+namespace millipede::detail {
+
+/// The one that accepts, for all listeners, on the process's main thread: takes what waits until
+/// there is no more, hands it to the workers, and wakes each worker at most once per batch.
+/// SO_REUSEPORT stays off: one acceptor knows every worker's load, several would only guess.
+class acceptor {
+  public:
+    acceptor(boost::asio::io_context& context, worker_pool& workers, options const& limits);
+
+    /// Listens; connections wait in the kernel until `start`.
+    /// \throws boost::system::system_error that names the endpoint.
+    boost::asio::ip::tcp::endpoint listen(boost::asio::ip::tcp::endpoint const& endpoint,
+                                          std::uint32_t protocol);
+    void start();
+    /// Closes all listeners: from now on the kernel refuses connections.
+    void stop();
+
+    worker_metrics const& counters() const noexcept { return counters_; }
+
+  private:
+    struct listener {
+        boost::asio::ip::tcp::acceptor socket;
+        std::uint32_t protocol;
+    };
+
+    void wait(listener& from);
+    void accept_batch(listener& from);
+    bool accept_one(listener& from);
+    void refuse(int descriptor);
+    void pause(int reason);
+
+    worker_pool* workers_;
+    options const* limits_;
+    worker_metrics counters_;
+    std::list<listener> listeners_; // handlers keep references
+    boost::asio::steady_timer pause_timer_;
+    bool paused_ = false;
+    log_limiter full_{1, std::chrono::seconds{1}};
+    log_limiter failures_{1, std::chrono::seconds{1}};
+};
+
+} // namespace millipede::detail

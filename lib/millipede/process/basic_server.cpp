@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <millipede/process/basic_server.hpp>
+
+#include <millipede/base/endpoint.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <stdexcept>
+#include <utility>
+
+namespace millipede {
+namespace {
+
+using namespace std::chrono_literals;
+
+class payload_mail final : public detail::mail {
+  public:
+    payload_mail(connection_id id, payload message) : id_{id}, message_{std::move(message)} {}
+    void run(detail::worker& recipient) override { recipient.send(id_, std::move(message_)); }
+
+  private:
+    connection_id id_;
+    payload message_;
+};
+
+std::string with_thousands(std::uint64_t number) {
+    auto digits = std::to_string(number);
+    for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+        digits.insert(static_cast<std::size_t>(at), ",");
+    return digits;
+}
+
+} // namespace
+
+basic_server::basic_server(options wanted) : limits_{validated(std::move(wanted))} {}
+
+basic_server::~basic_server() {
+    if (!workers_) return;
+    workers_->stop();
+    workers_->join();
+}
+
+void basic_server::require_not_started(char const* what) const {
+    if (started_) throw std::logic_error{std::string{what} + " after the server has been started"};
+}
+
+void basic_server::start() {
+    if (started_) return;
+    if (!logging::active()) logging_ = std::make_unique<logging>(limits_.log);
+    auto& workers = workers_.emplace(limits_, protocols_);
+    auto& acceptor = acceptor_.emplace(context_, workers, limits_);
+    for (auto const& text : limits_.listen)
+        endpoints_.push_back(acceptor.listen(parse_endpoint(text), 0));
+    log_budget();
+    started_ = true;
+    workers.start([this] { boost::asio::post(context_, [this] { all_ended(); }); });
+    acceptor.start();
+}
+
+void basic_server::log_budget() const {
+    std::size_t session_bytes = 0;
+    for (auto* speaker : protocols_)
+        session_bytes = std::max(session_bytes, speaker->session_bytes());
+    auto slot_bytes = detail::slots<detail::connection_record>::stride(session_bytes);
+    std::uint64_t total = 0;
+    for (auto const& term : memory_budget(limits_, slot_bytes)) {
+        log(info) << "memory budget: " << with_thousands(term.count) << " x "
+                  << with_thousands(term.each_bytes) << " B = " << with_thousands(term.bytes())
+                  << " B for " << term.what;
+        total += term.bytes();
+    }
+    log(info) << "memory budget: " << with_thousands(total) << " B in all, for "
+              << with_thousands(std::uint64_t{limits_.workers} * limits_.connections_per_worker)
+              << " connections on " << limits_.workers << " workers";
+}
+
+void basic_server::run() {
+    start();
+    if (limits_.handle_signals) wait_for_signal();
+    for (auto& task : periodics_) schedule(task);
+    auto guard = boost::asio::make_work_guard(context_);
+    context_.run();
+    workers_->join();
+}
+
+void basic_server::stop() {
+    boost::asio::post(context_, [this] { begin_stop(); });
+}
+
+void basic_server::wait_for_signal() {
+    signals_.add(SIGINT);
+    signals_.add(SIGTERM);
+    signals_.async_wait([this](error_code code, int signal) {
+        if (code) return;
+        log(info) << (signal == SIGINT ? "SIGINT" : "SIGTERM") << ": stopping; once more ends at once";
+        signals_.clear(); // the second one has its default effect: the process ends
+        begin_stop();
+    });
+}
+
+void basic_server::every(std::chrono::milliseconds period, std::function<void()> f) {
+    require_not_started("every()");
+    if (period <= 0ms) throw std::invalid_argument{"every(): the period is not positive"};
+    periodics_.push_back({period, std::move(f), boost::asio::steady_timer{context_}});
+}
+
+void basic_server::schedule(periodic& task) {
+    // From the last time it was due, not from now: a slow function does not shift the rest.
+    auto now = std::chrono::steady_clock::now();
+    auto due = task.timer.expiry() + task.period;
+    task.timer.expires_at(due > now ? due : now + task.period);
+    task.timer.async_wait([this, &task](error_code code) {
+        if (code) return;
+        try {
+            task.function();
+        } catch (std::exception const& failure) {
+            log(error) << "a function of every() failed: " << failure.what();
+        }
+        schedule(task);
+    });
+}
+
+void basic_server::begin_stop() {
+    if (std::exchange(stopping_, true)) return;
+    acceptor_->stop();
+    workers_->stop();
+    deadline_.expires_after(limits_.stop_timeout + 1s);
+    deadline_.async_wait([](error_code code) {
+        if (code) return;
+        log(fatal) << "a handler holds a worker's thread beyond the deadline: ending the process";
+        std::quick_exit(EXIT_FAILURE);
+    });
+}
+
+void basic_server::all_ended() {
+    context_.stop();
+}
+
+metrics basic_server::metrics() const {
+    millipede::metrics sum;
+    if (!started_) return sum;
+    sum += acceptor_->counters();
+    workers_->add_to(sum);
+    return sum;
+}
+
+error_code basic_server::send(connection_id id, payload message) {
+    auto* recipient = started_ ? workers_->find(id.worker()) : nullptr;
+    if (!recipient) return started_ ? errc::stale_connection : errc::not_running;
+    if (recipient == detail::worker::current()) return recipient->send(id, std::move(message));
+    return recipient->post(std::make_unique<payload_mail>(id, std::move(message)));
+}
+
+error_code basic_server::post(connection_id id, std::unique_ptr<detail::mail> request) {
+    auto* recipient = started_ ? workers_->find(id.worker()) : nullptr;
+    if (!recipient) return started_ ? errc::stale_connection : errc::not_running;
+    return recipient->post(std::move(request));
+}
+
+} // namespace millipede

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/base/connection_id.hpp>
+#include <millipede/base/error.hpp>
+#include <millipede/base/log.hpp>
+#include <millipede/base/metrics.hpp>
+#include <millipede/base/options.hpp>
+#include <millipede/process/acceptor.hpp>
+#include <millipede/process/worker_pool.hpp>
+#include <millipede/wire/payload.hpp>
+#include <millipede/worker/protocol.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace millipede {
+
+/// A server whatever its sessions and codec: the acceptor, the workers, signals and timers.
+///
+/// Life: made (options validated) -> `start()` (slots allocated, listening, workers run) ->
+/// `run()` (accepts, on the calling thread) -> `stop()` or a signal -> `run()` returns, and the
+/// server is over: it cannot be started again.
+///
+/// Do not: add handlers after the start; destroy the server while `run()` runs; call `run()` from
+/// a handler.
+class basic_server {
+  public:
+    using executor_type = boost::asio::io_context::executor_type;
+
+    basic_server(basic_server const&) = delete;
+    basic_server& operator=(basic_server const&) = delete;
+    virtual ~basic_server();
+
+    /// Binds, allocates and starts the workers; from here on clients can connect. Logs the memory
+    /// budget. `run()` calls it, unless it has been called.
+    /// \throws boost::system::system_error when an endpoint cannot be listened on;
+    ///         std::system_error when there is not enough memory for the slots or no thread.
+    void start();
+
+    /// Accepts connections and runs `every` functions on this thread until `stop()` or, with
+    /// `options::handle_signals`, SIGINT or SIGTERM; then answers what was received, flushes and
+    /// closes, within `options::stop_timeout`. A second signal has its default effect.
+    /// When a handler still holds a worker's thread a second after the deadline, the process is
+    /// ended with status 1: there is no safe way to end a thread.
+    void run();
+
+    /// Any thread, any time; returns at once.
+    void stop();
+
+    /// Runs `f` on the thread of `run()` every `period`, until the end.
+    void every(std::chrono::milliseconds period, std::function<void()> f);
+
+    /// Where the server listens, with the ports that the system picked; after `start()`.
+    std::vector<boost::asio::ip::tcp::endpoint> const& endpoints() const noexcept {
+        return endpoints_;
+    }
+
+    /// The executor of the thread of `run()`.
+    executor_type get_executor() noexcept { return context_.get_executor(); }
+
+    std::uint32_t worker_count() const noexcept { return limits_.workers; }
+
+    /// The options in force, with numbers in place of "automatic".
+    options const& limits() const noexcept { return limits_; }
+
+    /// What was counted so far, over all threads. Any thread.
+    millipede::metrics metrics() const;
+
+    /// Sends to a connection. Any thread. That the message was accepted does not mean that the
+    /// connection is still there when the worker comes to it: `metrics().stale_requests` counts.
+    /// \returns stale_connection, mailbox_full, output_full, not_running or success.
+    error_code send(connection_id id, payload message);
+
+  protected:
+    explicit basic_server(options wanted);
+
+    /// Before the start. Outlives the server's run.
+    void speak(detail::protocol& speaker) { protocols_.push_back(&speaker); }
+    /// \throws std::logic_error when the server has been started.
+    void require_not_started(char const* what) const;
+    error_code post(connection_id id, std::unique_ptr<detail::mail> request);
+
+  private:
+    struct periodic {
+        std::chrono::milliseconds period;
+        std::function<void()> function;
+        boost::asio::steady_timer timer;
+    };
+
+    void log_budget() const;
+    void wait_for_signal();
+    void schedule(periodic& task);
+    void begin_stop();
+    void all_ended();
+
+    options limits_;
+    std::unique_ptr<logging> logging_;
+    boost::asio::io_context context_{1};
+    std::vector<detail::protocol*> protocols_;
+    std::optional<detail::worker_pool> workers_;
+    std::optional<detail::acceptor> acceptor_;
+    std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
+    std::list<periodic> periodics_;
+    boost::asio::signal_set signals_{context_};
+    boost::asio::steady_timer deadline_{context_};
+    bool stopping_ = false;
+    std::atomic<bool> started_{false};
+};
+
+} // namespace millipede

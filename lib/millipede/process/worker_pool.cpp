@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <millipede/process/worker_pool.hpp>
+
+#include <utility>
+
+namespace millipede::detail {
+
+worker_pool::worker_pool(options const& limits, std::span<protocol* const> protocols)
+    : limits_{&limits}, placed_(limits.workers) {
+    for (std::uint32_t index = 0; index < limits.workers; ++index)
+        workers_.push_back(std::make_unique<worker>(index, limits, protocols));
+}
+
+void worker_pool::start(std::function<void()> on_all_ended) {
+    on_all_ended_ = std::move(on_all_ended);
+    alive_ = size();
+    for (auto& worker : workers_)
+        worker->start([this] {
+            if (alive_.fetch_sub(1) == 1) on_all_ended_();
+        });
+}
+
+void worker_pool::stop() {
+    for (auto& worker : workers_) worker->stop();
+}
+
+void worker_pool::join() {
+    for (auto& worker : workers_) worker->join();
+}
+
+std::uint64_t worker_pool::load(std::uint32_t index) const noexcept {
+    return placed_[index] - workers_[index]->counters().released.load();
+}
+
+bool worker_pool::place(accepted_socket socket) {
+    std::uint32_t chosen = 0;
+    auto least = load(0);
+    for (std::uint32_t index = 1; index < size(); ++index) {
+        auto other = load(index);
+        if (other < least) {
+            least = other;
+            chosen = index;
+        }
+    }
+    if (least >= limits_->connections_per_worker) return false;
+    if (!workers_[chosen]->incoming().push(socket)) return false;
+    ++placed_[chosen];
+    return true;
+}
+
+void worker_pool::wake() {
+    for (auto& worker : workers_) worker->wake();
+}
+
+void worker_pool::add_to(metrics& sum) const noexcept {
+    for (auto const& worker : workers_) sum += worker->counters();
+}
+
+} // namespace millipede::detail

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/base/metrics.hpp>
+#include <millipede/base/options.hpp>
+#include <millipede/worker/worker.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace millipede::detail {
+
+/// All workers of a process, and who gets the next socket.
+class worker_pool {
+  public:
+    worker_pool(options const& limits, std::span<protocol* const> protocols);
+
+    /// Starts all threads. `on_all_ended` is called by the last thread that ends.
+    void start(std::function<void()> on_all_ended);
+    /// Any thread.
+    void stop();
+    void join();
+
+    /// Hands the socket to the least loaded worker. False when every worker is full, or the queue
+    /// of the least loaded one is. The acceptor's thread.
+    bool place(accepted_socket socket);
+    /// Wakes the workers for what was placed; once per batch. The acceptor's thread.
+    void wake();
+
+    std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(workers_.size()); }
+    /// Null for a number that is none.
+    worker* find(std::uint32_t index) noexcept {
+        return index < workers_.size() ? workers_[index].get() : nullptr;
+    }
+    /// Adds the counters of all workers. Any thread.
+    void add_to(metrics& sum) const noexcept;
+
+  private:
+    std::uint64_t load(std::uint32_t index) const noexcept;
+
+    options const* limits_;
+    std::vector<std::unique_ptr<worker>> workers_;
+    std::vector<std::uint64_t> placed_; // sockets ever given to each; the acceptor's
+    std::atomic<std::uint32_t> alive_{0};
+    std::function<void()> on_all_ended_;
+};
+
+} // namespace millipede::detail

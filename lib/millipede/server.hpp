@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/process/basic_server.hpp>
+#include <millipede/process/per_worker.hpp>
+#include <millipede/wire/frame.hpp>
+#include <millipede/worker/dispatcher.hpp>
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <utility>
+
+namespace millipede {
+
+/// A TCP server for very many long-lived connections.
+///
+/// \tparam Session what is kept per connection: lives in the connection's preallocated slot from
+///         before `on_open` to after `on_close`.
+/// \tparam Codec how bytes become messages.
+///
+/// Handlers are called on the thread of their connection's worker. One and the same handler object
+/// serves all workers at once: what it shares must be `per_worker`, atomic or read only. A handler
+/// that lets an exception escape ends its connection (`errc::handler_failed`), and only that.
+template <class Session = no_session, codec Codec = frame_codec>
+class server : public basic_server {
+  public:
+    using session_type = Session;
+    using codec_type = Codec;
+    using connection_type = connection<Session, Codec>;
+    using message_type = typename Codec::message_type;
+
+    /// \throws invalid_option
+    explicit server(options wanted, Codec settings = Codec{})
+        : basic_server{std::move(wanted)}, dispatcher_{std::move(settings)} {
+        speak(dispatcher_);
+    }
+
+    /// Calls `handler(connection, message)` for every frame of `Message::command`, with its data
+    /// read as `Message`. Data of a wrong length ends the connection (`errc::bad_message`).
+    template <message Message, class Handler>
+        requires std::invocable<Handler&, connection_type&, Message const&>
+    void on(Handler handler) {
+        on(Message::command,
+           [handler = std::move(handler)](connection_type& connection, message_type const& frame) {
+               if (auto message = decode_data<Message>(frame.data()))
+                   handler(connection, *message);
+               else
+                   connection.close(errc::bad_message);
+           });
+    }
+
+    /// Calls `handler(connection, frame)` for every frame of `command`, as it was received. A
+    /// frame without a handler ends its connection (`errc::unknown_command`).
+    template <class Handler>
+        requires std::invocable<Handler&, connection_type&, message_type const&>
+    void on(std::uint16_t command, Handler handler) {
+        require_not_started("on()");
+        dispatcher_.handler_of(command) = std::move(handler);
+    }
+
+    /// Calls `handler(connection, message)` for every message that has no handler of its own.
+    template <class Handler>
+        requires std::invocable<Handler&, connection_type&, message_type const&>
+    void on_message(Handler handler) {
+        require_not_started("on_message()");
+        dispatcher_.any_handler = std::move(handler);
+    }
+
+    /// Calls `handler(connection)` when a connection begins.
+    template <class Handler>
+        requires std::invocable<Handler&, connection_type&>
+    void on_open(Handler handler) {
+        require_not_started("on_open()");
+        dispatcher_.open_handler = std::move(handler);
+    }
+
+    /// Calls `handler(connection, reason)` when it has ended: once for every connection, whatever
+    /// ended it. Compare the reason with `close_reason` or `errc`. Nothing can be sent any more.
+    template <class Handler>
+        requires std::invocable<Handler&, connection_type&, error_code const&>
+    void on_close(Handler handler) {
+        require_not_started("on_close()");
+        dispatcher_.close_handler = std::move(handler);
+    }
+
+    using basic_server::send;
+
+    /// Encodes a message and sends it to a connection. Any thread; see `basic_server::send`.
+    template <class Message>
+        requires requires(Codec const& codec, Message const& message, counting_sink& sink) {
+            codec.encode(message, sink);
+        }
+    error_code send(connection_id id, Message const& message) {
+        return send(id, encode(message));
+    }
+
+    /// A message in its bytes, to be sent to many. Any thread.
+    template <class Message>
+    payload encode(Message const& message) const {
+        return connection_type::encode_payload(dispatcher_.get_codec(), message);
+    }
+
+    /// Runs `f(connection)` on the thread of the connection's worker, in the order of the calls of
+    /// one thread; not at all when the connection has ended by then. Any thread.
+    /// \returns stale_connection, mailbox_full, not_running or success.
+    template <class F>
+        requires std::invocable<F&, connection_type&>
+    error_code post(connection_id id, F f) {
+        class request final : public detail::mail {
+          public:
+            request(connection_id id, F f, detail::dispatcher<Session, Codec> const& speaker)
+                : id_{id}, f_{std::move(f)}, speaker_{&speaker} {}
+            void run(detail::worker& recipient) override {
+                recipient.with(id_, [this](basic_connection& base) { speaker_->with(base, f_); });
+            }
+
+          private:
+            connection_id id_;
+            F f_;
+            detail::dispatcher<Session, Codec> const* speaker_;
+        };
+        return basic_server::post(
+            id, std::make_unique<request>(id, std::move(f), dispatcher_));
+    }
+
+  private:
+    detail::dispatcher<Session, Codec> dispatcher_;
+};
+
+} // namespace millipede

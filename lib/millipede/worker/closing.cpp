@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSL-1.0
+// How a connection ends: its session first, then its output, then its input, then its slot.
+#include <millipede/worker/connection.hpp>
+#include <millipede/worker/protocol.hpp>
+#include <millipede/worker/worker.hpp>
+
+#include <string>
+
+namespace millipede::detail {
+namespace {
+
+using flag = connection_record::flag;
+using state = connection_record::state;
+
+std::string suppressed_note(std::uint64_t count) {
+    if (count == 0) return {};
+    return " (" + std::to_string(count) + " more suppressed before)";
+}
+
+} // namespace
+
+void worker::caught(connection_record& record, std::string_view what) noexcept {
+    output_.request_close(record, errc::handler_failed);
+    try {
+        auto suppressed = failures_.admit(std::chrono::steady_clock::now());
+        if (!suppressed) return;
+        error_code unknown;
+        log(error) << "handler failed for " << remote_endpoint(record, unknown) << ": " << what
+                   << "; connection closed" << suppressed_note(*suppressed);
+    } catch (...) {
+        // Logging failed as well: the counter tells.
+    }
+}
+
+void worker::close(connection_record& record, error_code reason) noexcept {
+    end_session(record, reason);
+    auto kind = reason_of(reason);
+    if (kind == close_reason::error || kind == close_reason::timeout ||
+        kind == close_reason::shed) {
+        // Nobody takes the output any more, or nobody shall: it would only hold memory.
+        if (record.has_output()) record.set(flag::abort_on_close);
+        return release(record);
+    }
+    if (record.extra) record.extra->input.release(pool_.buffers());
+    if (record.has_output()) {
+        if (!record.is(flag::output_blocked) &&
+            output_.flush_queue(record) == output::flushed::failed)
+            return release(record);
+        if (record.has_output()) return; // the write timeout bounds it
+    }
+    bool stream_busy = record.extra && record.extra->stream && !record.extra->stream->flushed();
+    if (kind == close_reason::peer && !stream_busy) return release(record);
+    end_output(record);
+}
+
+void worker::end_session(connection_record& record, error_code const& reason) noexcept {
+    record.where = state::flushing;
+    count_close(reason);
+    log_close(record, reason);
+    basic_connection connection{*this, record};
+    protocols_[record.protocol]->on_close(connection, reason);
+}
+
+// All output has left. Closing now would answer unread input with a reset, and a reset destroys
+// what the peer has not read yet: so only our direction ends, and input is thrown away until the
+// peer ends its own or the linger timeout is over.
+void worker::end_output(connection_record& record) noexcept {
+    if (record.descriptor >= 0) {
+        socket_shutdown_write(record.descriptor);
+    } else {
+        if (!record.extra->stream->flushed()) {
+            if (!record.is(flag::output_blocked)) pool_.block(record, tick_);
+            return; // until the stream announces that it has
+        }
+        record.extra->stream->shutdown_write();
+    }
+    pool_.linger(record, tick_);
+    discard(record);
+}
+
+void worker::discard(connection_record& record) noexcept {
+    using rest = input::rest;
+    auto left = input_.discard(record).left;
+    if (left == rest::ended || left == rest::failed) return release(record);
+    if (left != rest::nothing) read_again_later(record);
+}
+
+void worker::release(connection_record& record) noexcept {
+    ++counters_.released;
+    pool_.release(record);
+}
+
+boost::asio::ip::tcp::endpoint worker::remote_endpoint(connection_record const& record,
+                                                       error_code& code) const {
+    if (record.descriptor >= 0) return socket_remote_endpoint(record.descriptor, code);
+    return record.extra->stream->remote_endpoint(code);
+}
+
+void worker::log_close(connection_record const& record, error_code const& reason) noexcept {
+    bool refused = reason_of(reason) == close_reason::refused;
+    if (!refused && !log_enabled(debug)) return;
+    try {
+        error_code unknown;
+        if (!refused) {
+            log(debug) << remote_endpoint(record, unknown) << ": " << reason.message();
+            return;
+        }
+        auto suppressed = refusals_.admit(std::chrono::steady_clock::now());
+        if (!suppressed) return;
+        log(warning) << "refused " << remote_endpoint(record, unknown) << ": " << reason.message()
+                     << "; connection closed" << suppressed_note(*suppressed);
+    } catch (...) {
+        // The counters tell.
+    }
+}
+
+void worker::count_close(error_code const& reason) noexcept {
+    ++counters_.closed;
+    switch (reason_of(reason)) {
+    case close_reason::peer: ++counters_.closed_by_peer; break;
+    case close_reason::timeout: ++counters_.timeouts; break;
+    case close_reason::error: ++counters_.errors; break;
+    case close_reason::refused: ++counters_.refused_frames; break;
+    case close_reason::shed: ++counters_.shed; break;
+    case close_reason::stopping: ++counters_.stopped; break;
+    case close_reason::server: ++counters_.closed_by_server; break;
+    case close_reason::failed: ++counters_.handler_failures; break;
+    }
+}
+
+} // namespace millipede::detail

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <millipede/worker/connection.hpp>
+
+#include <boost/system/system_error.hpp>
+
+namespace millipede {
+
+using flag = detail::connection_record::flag;
+
+bool basic_connection::send_bytes(std::span<std::byte const> bytes) {
+    if (!out().gathers(*record_)) return send(payload{bytes});
+    out().append(bytes);
+    return true;
+}
+
+void basic_connection::close(error_code reason) noexcept {
+    if (record_->where != detail::connection_record::state::open) return;
+    out().request_close(*record_, reason);
+}
+
+void basic_connection::pause_receiving() noexcept {
+    record_->set(flag::input_paused);
+}
+
+void basic_connection::resume_receiving() {
+    if (!record_->is(flag::input_paused)) return;
+    record_->clear(flag::input_paused);
+    worker_->resume_soon(*record_);
+}
+
+void basic_connection::callback_failed(std::string_view which) const noexcept {
+    ++worker_->mutable_counters().callback_failures;
+    try {
+        throw;
+    } catch (std::exception const& failure) {
+        log(error) << which << " failed: " << failure.what();
+    } catch (...) {
+        log(error) << which << " failed: not a std::exception";
+    }
+}
+
+boost::asio::ip::tcp::endpoint basic_connection::remote_endpoint() const {
+    error_code code;
+    auto endpoint = remote_endpoint(code);
+    if (code) throw boost::system::system_error{code, "remote_endpoint"};
+    return endpoint;
+}
+
+} // namespace millipede

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/worker/worker.hpp>
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace millipede {
+
+/// One connection, as its handlers see it, whatever its session and codec.
+///
+/// Thread contract: valid in a handler only, on the thread of the connection's worker. To come
+/// back to a connection later or from another thread, keep its `id()` and use `server::post` or
+/// `server::send`.
+class basic_connection {
+  public:
+    using executor_type = boost::asio::io_context::executor_type;
+
+    basic_connection(detail::worker& owner, detail::connection_record& record) noexcept
+        : worker_{&owner}, record_{&record} {}
+    basic_connection& operator=(basic_connection const&) = delete;
+
+    /// Its name, for ever and for any thread.
+    connection_id id() const noexcept { return worker_->pool().id_of(*record_); }
+
+    /// The index of its worker, from 0: what `per_worker` counts by.
+    std::uint32_t worker_index() const noexcept { return worker_->index(); }
+
+    /// Its worker's executor: timers and sockets made with it run on this thread.
+    executor_type get_executor() const noexcept { return worker_->context().get_executor(); }
+
+    /// Sends bytes as they stand, copied. What is sent in one handler, or for several messages of
+    /// one read, leaves in one write. False when the connection is ending or its output full.
+    bool send_bytes(std::span<std::byte const> bytes);
+
+    /// Sends shared bytes; large ones are not copied.
+    bool send(payload bytes) { return worker_->out().send(*record_, std::move(bytes)); }
+
+    /// Ends the connection after this handler: what was sent still goes out, then the peer reads
+    /// end of stream. `on_close` gets `reason`. The first call counts.
+    void close(error_code reason = errc::closed_by_server) noexcept;
+
+    /// Handles no message from now on, and reads nothing: the peer's writes come to a stop when
+    /// the kernel's buffers are full. The idle timeout goes on.
+    void pause_receiving() noexcept;
+    /// Goes on, beginning with messages that were read already.
+    void resume_receiving();
+
+    /// Whether the next message would be handled: not closed, not paused, and the peer takes what
+    /// is sent to it.
+    bool receiving() const noexcept { return record_->receiving(); }
+
+    /// The address of the peer; a system call, not kept.
+    boost::asio::ip::tcp::endpoint remote_endpoint(error_code& code) const {
+        return worker_->remote_endpoint(*record_, code);
+    }
+    /// \throws boost::system::system_error
+    boost::asio::ip::tcp::endpoint remote_endpoint() const;
+
+  protected:
+    basic_connection(basic_connection const&) noexcept = default;
+
+    /// Whether the connection is over for its handlers.
+    bool ending() const noexcept {
+        return record_->where != detail::connection_record::state::open ||
+               record_->is(detail::connection_record::close_requested);
+    }
+    void count_message() const noexcept { ++worker_->mutable_counters().messages_received; }
+    /// Call it from a catch block.
+    void callback_failed(std::string_view which) const noexcept;
+    detail::output& out() const noexcept { return worker_->out(); }
+    detail::connection_record& record() const noexcept { return *record_; }
+    void* session_memory() const noexcept { return worker_->pool().session_of(*record_); }
+
+  private:
+    detail::worker* worker_;
+    detail::connection_record* record_;
+};
+
+} // namespace millipede
+
+namespace millipede::detail {
+
+template <class F>
+bool worker::with(connection_id id, F f) {
+    auto* record = pool_.find(id);
+    if (!record) {
+        ++counters_.stale_requests;
+        return false;
+    }
+    converse(*record, [&](basic_connection& connection) { f(connection); });
+    settle(*record);
+    return true;
+}
+
+// Runs handlers of `record` and sends what they gathered; whatever they throw ends this
+// connection, and nothing else.
+template <class F>
+void worker::converse(connection_record& record, F f) {
+    basic_connection connection{*this, record};
+    output_.begin(record);
+    try {
+        f(connection);
+    } catch (std::bad_alloc const&) {
+        output_.request_close(record, errc::no_memory);
+    } catch (std::exception const& failure) {
+        caught(record, failure.what());
+    } catch (...) {
+        caught(record, "not a std::exception");
+    }
+    output_.finish();
+}
+
+} // namespace millipede::detail

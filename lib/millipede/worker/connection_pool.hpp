@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/base/connection_id.hpp>
+#include <millipede/base/error.hpp>
+#include <millipede/memory/buffers.hpp>
+#include <millipede/memory/idle_list.hpp>
+#include <millipede/memory/slots.hpp>
+#include <millipede/memory/write_queue.hpp>
+#include <millipede/worker/transport.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace millipede::detail {
+
+/// What only some connections need, and only at times: an incomplete message, unsent output, a
+/// reason to close, something else than a socket to talk through. An idle connection has none.
+struct extension {
+    spill input;
+    write_queue output;
+    error_code close_code;
+    std::unique_ptr<transport> stream;
+};
+
+/// The engine's part of a slot; the session follows it. One socket's whole life:
+///
+///     free --open()--> open --end of the conversation--> flushing --> lingering --> free
+///
+/// open: reads and handlers run. flushing: on_close has run, what is queued still goes out.
+/// lingering: our output has ended, input is thrown away until the peer ends too.
+struct connection_record {
+    enum class state : std::uint8_t { free, open, flushing, lingering };
+
+    /// Bits of `flags`.
+    enum flag : std::uint8_t {
+        output_blocked = 1,  ///< The peer takes no more; reading rests until it does.
+        input_paused = 2,    ///< `pause_receiving()` was called.
+        close_requested = 4, ///< `extension::close_code` says why.
+        output_watched = 8,  ///< In the readiness set for output, too.
+        needs_settling = 16, ///< On the worker's list of connections to flush or to close.
+        input_waits = 32,    ///< On the list of those whose last read left more behind.
+        abort_on_close = 64, ///< Ends with a reset: nobody waits for the output any more.
+    };
+    /// While one of these is set, no message is handled.
+    static constexpr std::uint8_t not_receiving = output_blocked | input_paused | close_requested;
+
+    int descriptor = -1; ///< -1 with a free slot, or when `extra->stream` is talked through.
+    std::uint32_t generation = 0;
+    list_links links;              ///< On the pool's idle, blocked or lingering list, or free.
+    std::uint32_t active_tick = 0; ///< For that list.
+    state where = state::free;
+    std::uint8_t flags = 0;
+    std::uint8_t protocol = 0;
+    extension* extra = nullptr;
+
+    bool is(flag wanted) const noexcept { return (flags & wanted) != 0; }
+    void set(flag wanted) noexcept { flags = static_cast<std::uint8_t>(flags | wanted); }
+    void clear(flag unwanted) noexcept { flags = static_cast<std::uint8_t>(flags & ~unwanted); }
+    bool receiving() const noexcept {
+        return where == state::open && (flags & not_receiving) == 0;
+    }
+    bool has_output() const noexcept { return extra != nullptr && !extra->output.empty(); }
+};
+static_assert(sizeof(connection_record) == 32);
+
+/// A worker's connections: who is there, by which name, and since when each has been quiet. Does
+/// no input or output. One thread.
+class connection_pool {
+  public:
+    using list = idle_list<connection_record>;
+
+    connection_pool(std::uint32_t worker, std::uint32_t count, std::size_t session_bytes,
+                    std::size_t buffer_budget_bytes);
+    ~connection_pool();
+
+    /// A slot in state `open`, on the idle list; null when all are in use.
+    connection_record* open(std::uint32_t protocol, std::uint32_t tick) noexcept;
+
+    /// Gives back the slot and all that the connection held, its transport included.
+    void release(connection_record& record) noexcept;
+
+    /// The live connection of that name, else null: the slot may have another owner by now.
+    connection_record* find(connection_id id) noexcept;
+
+    /// What a readiness event names its connection by: slot and generation.
+    std::uint64_t token_of(connection_record const& record) const noexcept {
+        return std::uint64_t{slots_.slot_of(record)} << 32 | record.generation;
+    }
+    /// The connection of an event; null when that one has ended since.
+    connection_record* find_token(std::uint64_t token) noexcept {
+        auto& record = slots_[static_cast<std::uint32_t>(token >> 32)];
+        return record.generation == static_cast<std::uint32_t>(token) ? &record : nullptr;
+    }
+
+    connection_id id_of(connection_record const& record) const noexcept {
+        return {worker_, slots_.slot_of(record), record.generation};
+    }
+    void* session_of(connection_record& record) noexcept { return &record + 1; }
+
+    /// The connection's extension, made when it has none.
+    /// \throws std::bad_alloc
+    extension& extend(connection_record& record);
+    /// Takes the extension back when it holds nothing.
+    void trim(connection_record& record) noexcept;
+
+    /// The peer takes no more output, since `tick`.
+    void block(connection_record& record, std::uint32_t tick) noexcept;
+    /// It does again.
+    void unblock(connection_record& record, std::uint32_t tick) noexcept;
+    /// The output has ended: waits for the peer's end, since `tick`.
+    void linger(connection_record& record, std::uint32_t tick) noexcept;
+    /// The peer sent something, or took some of the blocked output.
+    void touch(connection_record& record, std::uint32_t tick) noexcept {
+        if (record.active_tick != tick) list_of(record).touch(slots_.slot_of(record), tick);
+    }
+
+    slots<connection_record>& all() noexcept { return slots_; }
+    buffer_budget& budget() noexcept { return budget_; }
+    buffer_pool& buffers() noexcept { return buffers_; }
+
+  private:
+    list& list_of(connection_record const& record) noexcept;
+
+    std::uint32_t worker_;
+    slots<connection_record> slots_;
+    buffer_budget budget_;
+    buffer_pool buffers_{budget_};
+    std::vector<std::unique_ptr<extension>> spare_extensions_;
+
+  public:
+    list idle{slots_};      ///< Open, and not blocked.
+    list blocked{slots_};   ///< Their peers take no output; open or flushing.
+    list lingering{slots_}; ///< Their output has ended.
+};
+
+} // namespace millipede::detail

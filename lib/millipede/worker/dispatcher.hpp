@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/wire/codec.hpp>
+#include <millipede/wire/frame.hpp>
+#include <millipede/worker/connection.hpp>
+#include <millipede/worker/protocol.hpp>
+
+#include <array>
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <new>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace millipede {
+
+/// The session of servers that keep nothing per connection.
+struct no_session {};
+
+namespace detail {
+template <class Session, codec Codec>
+class dispatcher;
+}
+
+/// A connection with its session and its codec; what handlers get. `connection->member` is the
+/// session's. For the thread contract see `basic_connection`.
+template <class Session = no_session, codec Codec = frame_codec>
+class connection : public basic_connection {
+  public:
+    Session& session() const noexcept {
+        return *std::launder(static_cast<Session*>(session_memory()));
+    }
+    Session* operator->() const noexcept { return &session(); }
+
+    using basic_connection::send;
+
+    /// Encodes and sends whatever the codec encodes. False when the connection is ending or its
+    /// output full. \throws what the codec throws, such as std::length_error.
+    template <class Message>
+        requires requires(Codec const& codec, Message const& message, counting_sink& sink) {
+            codec.encode(message, sink);
+        }
+    bool send(Message const& message) {
+        if (out().gathers(record())) {
+            codec_->encode(message, out());
+            return true;
+        }
+        return basic_connection::send(encode_payload(*codec_, message));
+    }
+
+    Codec const& get_codec() const noexcept { return *codec_; }
+
+    /// A message encoded once, to be sent to many.
+    template <class Message>
+    static payload encode_payload(Codec const& codec, Message const& message) {
+        struct {
+            std::vector<std::byte> bytes;
+            void append(std::span<std::byte const> more) {
+                bytes.insert(bytes.end(), more.begin(), more.end());
+            }
+        } sink;
+        codec.encode(message, sink);
+        return payload{sink.bytes};
+    }
+
+  private:
+    friend class detail::dispatcher<Session, Codec>;
+
+    connection(basic_connection& base, Codec const& codec) noexcept
+        : basic_connection{base}, codec_{&codec} {}
+
+    Codec const* codec_;
+};
+
+namespace detail {
+
+/// A codec and the handlers of its messages: turns bytes into handler calls. Handlers are set
+/// before the start; then all workers call them at once.
+template <class Session, codec Codec>
+class dispatcher final : public protocol {
+    static_assert(alignof(Session) <= 8, "slots are aligned to 8 bytes");
+    static_assert(std::is_nothrow_default_constructible_v<Session>,
+                  "a session begins without failing; fill it in on_open");
+
+  public:
+    using connection_type = connection<Session, Codec>;
+    using message_type = typename Codec::message_type;
+    using message_handler = std::function<void(connection_type&, message_type const&)>;
+
+    static constexpr bool has_commands = requires(message_type const& m) {
+        { m.command } -> std::convertible_to<std::uint16_t>;
+    };
+
+    explicit dispatcher(Codec settings) : codec_{std::move(settings)} {}
+
+    Codec const& get_codec() const noexcept { return codec_; }
+
+    std::function<void(connection_type&)> open_handler;
+    std::function<void(connection_type&, error_code const&)> close_handler;
+    /// For messages that no command's handler takes.
+    message_handler any_handler;
+
+    message_handler& handler_of(std::uint16_t command)
+        requires has_commands
+    {
+        auto& page = pages_[command >> 8];
+        if (!page) page = std::make_unique<page_type>();
+        return (*page)[command & 0xff];
+    }
+
+    /// Calls `f(connection_type&)` for a connection that speaks this protocol.
+    template <class F>
+    void with(basic_connection& base, F& f) const {
+        connection_type typed{base, codec_};
+        f(typed);
+    }
+
+    std::size_t session_bytes() const noexcept override {
+        return std::is_empty_v<Session> ? 0 : sizeof(Session);
+    }
+
+    void on_open(basic_connection& base) override {
+        connection_type typed{base, codec_};
+        if constexpr (!std::is_empty_v<Session>) new (typed.session_memory()) Session{};
+        if (open_handler) open_handler(typed);
+    }
+
+    input_result on_input(basic_connection& base, std::span<std::byte const> input) override {
+        using status = decode_result::status;
+        connection_type typed{base, codec_};
+        std::size_t consumed = 0;
+        for (;;) {
+            message_type message{};
+            auto found = codec_.decode(input.subspan(consumed), message);
+            if (found.found == status::incomplete)
+                return {consumed, found.size, input_result::next::go_on};
+            if (found.found == status::refused) {
+                typed.close(found.why);
+                return {consumed, 0, input_result::next::end};
+            }
+            consumed += found.size;
+            if (found.found == status::skipped) continue;
+            if (!handle(typed, message)) typed.close(errc::unknown_command);
+            if (!typed.receiving())
+                return {consumed, 0,
+                        typed.ending() ? input_result::next::end : input_result::next::pause};
+        }
+    }
+
+    void on_close(basic_connection& base, error_code reason) noexcept override {
+        connection_type typed{base, codec_};
+        if (close_handler) {
+            try {
+                close_handler(typed, reason);
+            } catch (...) {
+                typed.callback_failed("on_close");
+            }
+        }
+        if constexpr (!std::is_empty_v<Session>) typed.session().~Session();
+    }
+
+  private:
+    using page_type = std::array<message_handler, 256>;
+
+    // False when there is no handler.
+    bool handle(connection_type& typed, message_type const& message) {
+        typed.count_message();
+        if constexpr (has_commands) {
+            auto const& page = pages_[message.command >> 8];
+            if (page)
+                if (auto const& handler = (*page)[message.command & 0xff]) {
+                    handler(typed, message);
+                    return true;
+                }
+        }
+        if (!any_handler) return false;
+        any_handler(typed, message);
+        return true;
+    }
+
+    Codec codec_;
+    // Two levels, because most servers have a handful of commands out of 65,536.
+    std::array<std::unique_ptr<page_type>, has_commands ? 256 : 0> pages_;
+};
+
+} // namespace detail
+} // namespace millipede

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace millipede::detail {
+
+class worker;
+
+/// Something for a worker to do on its own thread. Destroyed without having run when the worker
+/// ends first.
+class mail {
+  public:
+    virtual ~mail() = default;
+    virtual void run(worker& recipient) = 0;
+
+  private:
+    friend class mailbox;
+    mail* next_ = nullptr;
+};
+
+/// Requests from any thread to one worker: a lock-free stack that the worker takes as a whole and
+/// turns round, so that the requests of each sender run in the order they were sent. Bounded, so
+/// that a stalled worker cannot eat the memory.
+class mailbox {
+  public:
+    enum class posted { full, quietly, must_wake };
+
+    explicit mailbox(std::uint32_t capacity) noexcept : capacity_{capacity} {}
+    ~mailbox() { take_all([](mail&) {}); }
+    mailbox(mailbox const&) = delete;
+    mailbox& operator=(mailbox const&) = delete;
+
+    /// Any thread. `must_wake`: the box was empty, nobody else wakes the worker.
+    posted post(std::unique_ptr<mail> request) noexcept {
+        if (waiting_.fetch_add(1, std::memory_order_relaxed) >= capacity_) {
+            waiting_.fetch_sub(1, std::memory_order_relaxed);
+            return posted::full;
+        }
+        auto* added = request.release(); // from the exchange on, the worker may delete it
+        auto* before = newest_.load(std::memory_order_relaxed);
+        do {
+            added->next_ = before;
+        } while (!newest_.compare_exchange_weak(before, added, std::memory_order_release,
+                                                std::memory_order_relaxed));
+        return before == nullptr ? posted::must_wake : posted::quietly;
+    }
+
+    /// Worker's thread. Calls `f(mail&)`, which must not throw, for every request, oldest first.
+    template <class F>
+    void take_all(F f) {
+        mail* oldest = nullptr;
+        auto* request = newest_.exchange(nullptr, std::memory_order_acquire);
+        while (request) {
+            auto* next = std::exchange(request->next_, oldest);
+            oldest = std::exchange(request, next);
+        }
+        while (oldest) {
+            std::unique_ptr<mail> owned{std::exchange(oldest, oldest->next_)};
+            waiting_.fetch_sub(1, std::memory_order_relaxed);
+            f(*owned);
+        }
+    }
+
+  private:
+    std::uint32_t capacity_;
+    std::atomic<std::uint32_t> waiting_{0};
+    std::atomic<mail*> newest_{nullptr};
+};
+
+} // namespace millipede::detail

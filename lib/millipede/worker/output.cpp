@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <millipede/worker/output.hpp>
+
+#include <array>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+namespace millipede::detail {
+namespace {
+
+using flag = connection_record::flag;
+
+// As many pieces as one sendmsg gets; more gain little beside the bytes themselves.
+constexpr std::size_t gathered_write_max = 64;
+
+// Up to here a shared payload is copied beside its neighbours: cheaper than a write of its own.
+constexpr std::size_t copied_payload_max = 8 * 1024;
+
+io_result write_some(connection_record& record, std::span<iovec const> buffers) {
+    if (record.descriptor >= 0) return socket_write(record.descriptor, buffers);
+    return record.extra->stream->write(buffers);
+}
+
+io_result write_some(connection_record& record, std::span<std::byte const> bytes) {
+    if (record.descriptor >= 0) return socket_write(record.descriptor, bytes);
+    iovec buffer{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    return record.extra->stream->write({&buffer, 1});
+}
+
+} // namespace
+
+output::output(connection_pool& pool, readiness& ready, worker_metrics& counters,
+               options const& limits)
+    : pool_{&pool}, ready_{&ready}, counters_{&counters}, limits_{&limits},
+      gather_{std::make_unique_for_overwrite<std::byte[]>(limits.scratch_bytes)} {}
+
+void output::finish() noexcept {
+    try {
+        flush_gathered();
+    } catch (std::bad_alloc const&) {
+        request_close(*current_, errc::no_memory);
+    }
+    current_ = nullptr;
+}
+
+void output::append_large(std::span<std::byte const> bytes) {
+    flush_gathered();
+    if (bytes.size() <= limits_->scratch_bytes) {
+        std::memcpy(gather_.get(), bytes.data(), bytes.size());
+        gathered_ = bytes.size();
+    } else {
+        write_now(bytes);
+    }
+}
+
+void output::flush_gathered() {
+    if (gathered_ == 0) return;
+    auto size = std::exchange(gathered_, 0);
+    write_now({gather_.get(), size});
+}
+
+// Bytes of the current connection that must follow what it sent before, whole messages or not.
+void output::write_now(std::span<std::byte const> bytes) {
+    auto& record = *current_;
+    if (!record.has_output() && !record.is(flag::output_blocked)) {
+        auto written = write_some(record, bytes);
+        counters_->bytes_sent += written.size;
+        if (written.code && !written.would_block()) return request_close(record, written.code);
+        bytes = bytes.subspan(written.size);
+        if (bytes.empty()) return;
+    }
+    if (!pool_->budget().take(bytes.size()))
+        return request_close(record, errc::buffers_exhausted);
+    pool_->extend(record).output.push_rest(payload{bytes});
+    if (!record.is(flag::output_blocked)) wait_for_room(record);
+}
+
+bool output::send(connection_record& record, payload message) {
+    if (record.where != connection_record::state::open || record.is(flag::close_requested))
+        return false;
+    if (!gathers(record)) {
+        if (!enqueue(record, std::move(message))) return false;
+        if (!record.is(flag::output_blocked)) settle_later(record);
+        return true;
+    }
+    if (message.size() <= copied_payload_max) {
+        append(message.bytes());
+        return true;
+    }
+    flush_gathered();
+    if (!enqueue(record, std::move(message))) return false;
+    flush_queue(record);
+    return true;
+}
+
+bool output::enqueue(connection_record& record, payload message) {
+    auto size = message.size();
+    auto& queue = pool_->extend(record).output;
+    if (!queue.empty() && queue.bytes() + size > limits_->output_max_bytes &&
+        !make_room(record, size))
+        return false;
+    if (!pool_->budget().take(size)) {
+        if (limits_->overflow == overflow_policy::close)
+            request_close(record, errc::buffers_exhausted);
+        else
+            ++counters_->messages_dropped;
+        return false;
+    }
+    queue.push_message(std::move(message));
+    return true;
+}
+
+// The queue of `record` is full: what the policy says. Returns whether there is room now.
+bool output::make_room(connection_record& record, std::size_t bytes) {
+    auto& queue = record.extra->output;
+    if (limits_->overflow == overflow_policy::close) {
+        request_close(record, errc::output_full);
+        return false;
+    }
+    if (limits_->overflow == overflow_policy::drop_oldest) {
+        auto dropped = queue.drop_oldest(queue.bytes() + bytes - limits_->output_max_bytes);
+        counters_->messages_dropped += dropped.messages;
+        pool_->budget().give_back(dropped.bytes);
+        if (queue.empty() || queue.bytes() + bytes <= limits_->output_max_bytes) return true;
+    }
+    ++counters_->messages_dropped;
+    return false;
+}
+
+output::flushed output::flush_queue(connection_record& record) noexcept {
+    auto& queue = record.extra->output;
+    std::array<iovec, gathered_write_max> buffers;
+    while (!queue.empty()) {
+        auto count = queue.gather(buffers);
+        auto written = write_some(record, {buffers.data(), count});
+        if (written.code) {
+            if (!written.would_block()) {
+                request_close(record, written.code);
+                return flushed::failed;
+            }
+            if (!record.is(flag::output_blocked)) wait_for_room(record);
+            return flushed::blocked;
+        }
+        counters_->bytes_sent += written.size;
+        queue.consume(written.size);
+        pool_->budget().give_back(written.size);
+        pool_->touch(record, tick);
+    }
+    return flushed::all;
+}
+
+void output::wait_for_room(connection_record& record) noexcept {
+    ++counters_->writes_blocked;
+    pool_->block(record, tick);
+    if (record.descriptor < 0 || record.is(flag::output_watched)) return;
+    if (ready_->add_output(record.descriptor, pool_->token_of(record)))
+        record.set(flag::output_watched);
+    else
+        request_close(record, error_code{errno, boost::system::system_category()});
+}
+
+void output::request_close(connection_record& record, error_code reason) noexcept {
+    if (record.is(flag::close_requested)) return;
+    try {
+        pool_->extend(record).close_code = reason;
+    } catch (std::bad_alloc const&) {
+        // Without an extension the worker takes the reason to be errc::no_memory.
+    }
+    record.set(flag::close_requested);
+    settle_later(record);
+}
+
+void output::settle_later(connection_record& record) noexcept {
+    if (record.is(flag::needs_settling)) return;
+    try {
+        unsettled_.push_back(pool_->token_of(record));
+        record.set(flag::needs_settling);
+    } catch (std::bad_alloc const&) {
+        // The next event of this connection settles it.
+    }
+}
+
+} // namespace millipede::detail

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/base/metrics.hpp>
+#include <millipede/base/options.hpp>
+#include <millipede/wire/payload.hpp>
+#include <millipede/worker/connection_pool.hpp>
+#include <millipede/worker/readiness.hpp>
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace millipede::detail {
+
+/// The sending half of a worker. While handlers of one connection run (between `begin` and
+/// `finish`) what they send to it gathers in one buffer and leaves in one write. Everything else
+/// waits in that connection's queue, until the end of the worker's turn or until its peer takes it.
+/// Failures never throw and never close: they request it (`connection_record::close_requested`),
+/// and the worker closes when no handler of that connection is running. One thread.
+class output {
+  public:
+    output(connection_pool& pool, readiness& ready, worker_metrics& counters,
+           options const& limits);
+
+    /// Handlers of `record` run from here ...
+    void begin(connection_record& record) noexcept {
+        current_ = &record;
+        gathered_ = 0;
+    }
+    /// ... to here: sends what they gathered.
+    void finish() noexcept;
+    connection_record* current() const noexcept { return current_; }
+
+    /// Whether a message for `record` may be written piece by piece with `append`; otherwise it
+    /// has to be encoded whole and given to `send`.
+    bool gathers(connection_record const& record) const noexcept {
+        return &record == current_ && record.where == connection_record::state::open &&
+               !record.is(connection_record::output_blocked) &&
+               !record.is(connection_record::close_requested);
+    }
+    /// A piece of a message, copied. Only when `gathers` said so before the message.
+    void append(std::span<std::byte const> bytes) {
+        if (bytes.size() > limits_->scratch_bytes - gathered_) return append_large(bytes);
+        std::memcpy(gather_.get() + gathered_, bytes.data(), bytes.size());
+        gathered_ += bytes.size();
+    }
+
+    /// A whole message for any connection of this worker, now or when its peer takes it. False
+    /// when it was not taken: the connection ends, or its queue is full.
+    bool send(connection_record& record, payload message);
+
+    enum class flushed { all, blocked, failed };
+    /// Writes what the queue of `record` holds as far as the peer takes it. A failure requests the
+    /// connection to be closed.
+    flushed flush_queue(connection_record& record) noexcept;
+
+    /// Asks for `record` to be closed, for the first reason given; after its handlers, if they run.
+    void request_close(connection_record& record, error_code reason) noexcept;
+
+    /// Connections to flush or close at the end of the turn; `settle` takes the list.
+    std::vector<std::uint64_t>& unsettled() noexcept { return unsettled_; }
+    void settle_later(connection_record& record) noexcept;
+
+    /// The time that `block` counts from; set by the worker.
+    std::uint32_t tick = 0;
+
+  private:
+    void append_large(std::span<std::byte const> bytes);
+    void flush_gathered();
+    void write_now(std::span<std::byte const> bytes);
+    bool enqueue(connection_record& record, payload message);
+    bool make_room(connection_record& record, std::size_t bytes);
+    void wait_for_room(connection_record& record) noexcept;
+
+    connection_pool* pool_;
+    readiness* ready_;
+    worker_metrics* counters_;
+    options const* limits_;
+    std::unique_ptr<std::byte[]> gather_;
+    std::size_t gathered_ = 0;
+    connection_record* current_ = nullptr;
+    std::vector<std::uint64_t> unsettled_;
+};
+
+} // namespace millipede::detail

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/memory/reassembly.hpp>
+#include <millipede/worker/fwd.hpp>
+
+#include <cstddef>
+#include <span>
+
+namespace millipede::detail {
+
+/// What a listener's connections talk: the engine's view of a codec with its handlers and the type
+/// of its sessions. One object serves all workers at once, so after the start it is read only.
+/// Exceptions may escape `on_open` and `on_input`; the connection is then closed.
+class protocol {
+  public:
+    virtual ~protocol() = default;
+
+    /// The bytes a session needs in its slot; alignment up to 8.
+    virtual std::size_t session_bytes() const noexcept = 0;
+
+    /// A connection begins: makes its session, calls its handler.
+    virtual void on_open(basic_connection& connection) = 0;
+
+    /// Bytes have come; `input` begins where the last call's `consumed` ended. Handles every whole
+    /// message as long as the connection is receiving. To refuse the input, closes the connection.
+    virtual input_result on_input(basic_connection& connection,
+                                  std::span<std::byte const> input) = 0;
+
+    /// It has ended, once for every `on_open`: calls the handler, destroys the session. Nothing
+    /// can be sent any more.
+    virtual void on_close(basic_connection& connection, error_code reason) noexcept = 0;
+};
+
+} // namespace millipede::detail

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/worker/transport.hpp>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/write.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace millipede::detail {
+
+/// An ordinary Asio stream in the place of a socket: one `async_read_some` is always under way
+/// into a buffer of its own, one write at a time goes out from another. Portable and simple; the
+/// epoll transport beside it is what is fast and lean.
+///
+/// `Stream` is an AsyncReadStream and AsyncWriteStream whose executor is the worker's. `Ends`
+/// knows what the stream's own type cannot tell in general: `shutdown_write(stream)`,
+/// `close(stream)` and `remote_endpoint(stream, code)`.
+template <class Stream, class Ends>
+class stream_transport final : public transport {
+  public:
+    explicit stream_transport(Stream stream)
+        : state_{std::make_shared<state>(std::move(stream))} {}
+    ~stream_transport() override { close(); }
+
+    void start(std::function<void(edge)> announce) override {
+        state_->announce = std::move(announce);
+        read_more(state_);
+    }
+
+    io_result read(std::span<std::byte> room) override {
+        auto& self = *state_;
+        if (self.read_begin == self.read_end) {
+            if (self.read_code == boost::asio::error::eof) return {};
+            if (self.read_code) return {0, self.read_code};
+            return {0, make_error_code(boost::system::errc::operation_would_block)};
+        }
+        auto size = std::min(room.size(), self.read_end - self.read_begin);
+        std::memcpy(room.data(), self.input.data() + self.read_begin, size);
+        self.read_begin += size;
+        if (self.read_begin == self.read_end) read_more(state_);
+        return {size, {}};
+    }
+
+    io_result write(std::span<iovec const> buffers) override {
+        auto& self = *state_;
+        if (self.write_code) return {0, self.write_code};
+        if (!self.output.empty())
+            return {0, make_error_code(boost::system::errc::operation_would_block)};
+        for (auto const& buffer : buffers) {
+            auto room = output_max - self.output.size();
+            auto const* data = static_cast<std::byte const*>(buffer.iov_base);
+            self.output.insert(self.output.end(), data, data + std::min(room, buffer.iov_len));
+        }
+        auto size = self.output.size();
+        if (size != 0) write_output(state_);
+        return {size, {}};
+    }
+
+    bool flushed() const override { return state_->output.empty() || state_->write_code; }
+    void shutdown_write() override { Ends::shutdown_write(state_->stream); }
+
+    void close() override {
+        if (!state_->announce) return;
+        state_->announce = nullptr; // operations under way end later, and keep the state until then
+        Ends::close(state_->stream);
+    }
+
+    boost::asio::ip::tcp::endpoint remote_endpoint(error_code& code) const override {
+        return Ends::remote_endpoint(state_->stream, code);
+    }
+
+  private:
+    static constexpr std::size_t output_max = 64 * 1024;
+
+    struct state {
+        explicit state(Stream carrier) : stream{std::move(carrier)} {}
+        Stream stream;
+        std::function<void(edge)> announce;
+        std::array<std::byte, 4096> input;
+        std::size_t read_begin = 0;
+        std::size_t read_end = 0;
+        error_code read_code;
+        std::vector<std::byte> output; // being written; empty when nothing is
+        error_code write_code;
+    };
+    using state_pointer = std::shared_ptr<state>;
+
+    static void read_more(state_pointer const& self) {
+        self->stream.async_read_some(
+            boost::asio::buffer(self->input), [self](error_code code, std::size_t size) {
+                if (!self->announce) return;
+                self->read_begin = 0;
+                self->read_end = size;
+                self->read_code = code;
+                self->announce(code ? edge::readable | edge::hangup : edge::readable);
+            });
+    }
+
+    static void write_output(state_pointer const& self) {
+        boost::asio::async_write(self->stream, boost::asio::buffer(self->output),
+                                 [self](error_code code, std::size_t) {
+                                     self->write_code = code;
+                                     self->output.clear();
+                                     if (self->announce) self->announce(edge::writable);
+                                 });
+    }
+
+    state_pointer state_;
+};
+
+/// The ends of a TCP socket.
+struct tcp_ends {
+    using socket = boost::asio::ip::tcp::socket;
+    static void shutdown_write(socket& stream) {
+        error_code ignored; // a peer that is gone already
+        stream.shutdown(socket::shutdown_send, ignored);
+    }
+    static void close(socket& stream) {
+        error_code ignored;
+        stream.close(ignored);
+    }
+    static boost::asio::ip::tcp::endpoint remote_endpoint(socket const& stream, error_code& code) {
+        return stream.remote_endpoint(code);
+    }
+};
+
+using tcp_transport = stream_transport<boost::asio::ip::tcp::socket, tcp_ends>;
+
+} // namespace millipede::detail

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <millipede/worker/transport.hpp>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace millipede::detail {
+namespace {
+
+io_result result_of(ssize_t size) noexcept {
+    if (size >= 0) return {static_cast<std::size_t>(size), {}};
+    return {0, error_code{errno, boost::system::system_category()}};
+}
+
+} // namespace
+
+io_result socket_read(int descriptor, std::span<std::byte> room) noexcept {
+    for (;;) {
+        auto size = ::recv(descriptor, room.data(), room.size(), 0);
+        if (size >= 0 || errno != EINTR) return result_of(size);
+    }
+}
+
+io_result socket_write(int descriptor, std::span<std::byte const> bytes) noexcept {
+    for (;;) {
+        auto size = ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (size >= 0 || errno != EINTR) return result_of(size);
+    }
+}
+
+io_result socket_write(int descriptor, std::span<iovec const> buffers) noexcept {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(buffers.data());
+    message.msg_iovlen = buffers.size();
+    for (;;) {
+        auto size = ::sendmsg(descriptor, &message, MSG_NOSIGNAL);
+        if (size >= 0 || errno != EINTR) return result_of(size);
+    }
+}
+
+void socket_shutdown_write(int descriptor) noexcept {
+    ::shutdown(descriptor, SHUT_WR);
+}
+
+void socket_close(int descriptor, bool abort) noexcept {
+    if (abort) {
+        linger reset{1, 0};
+        ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+    ::close(descriptor);
+}
+
+boost::asio::ip::tcp::endpoint socket_remote_endpoint(int descriptor, error_code& code) {
+    boost::asio::ip::tcp::endpoint endpoint;
+    auto size = static_cast<socklen_t>(endpoint.capacity());
+    if (::getpeername(descriptor, endpoint.data(), &size) != 0) {
+        code.assign(errno, boost::system::system_category());
+        return {};
+    }
+    code.clear();
+    endpoint.resize(size);
+    return endpoint;
+}
+
+} // namespace millipede::detail

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <millipede/worker/connection.hpp>
+#include <millipede/worker/protocol.hpp>
+#include <millipede/worker/worker.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <utility>
+
+namespace millipede::detail {
+namespace {
+
+using flag = connection_record::flag;
+using state = connection_record::state;
+
+// So often a turn asks for more events before timers and posts have theirs.
+constexpr int collections_per_turn = 4;
+
+edge edges_of(std::uint32_t events) noexcept {
+    edge edges{};
+    if (events & (EPOLLIN | EPOLLRDHUP)) edges = edges | edge::readable;
+    if (events & EPOLLOUT) edges = edges | edge::writable;
+    if (events & EPOLLRDHUP) edges = edges | edge::hangup;
+    // Whoever reads or writes next learns what happened.
+    if (events & (EPOLLERR | EPOLLHUP))
+        edges = edges | edge::readable | edge::writable | edge::hangup;
+    return edges;
+}
+
+} // namespace
+
+void worker::wait_for_readiness() {
+    ready_.async_wait([this] {
+        on_readiness();
+        wait_for_readiness();
+    });
+}
+
+void worker::on_readiness() {
+    in_turn_ = true;
+    for (int collection = 0; collection < collections_per_turn; ++collection) {
+        auto events = ready_.collect(events_);
+        for (auto const& event : events) handle(event.data.u64, edges_of(event.events));
+        if (events.size() < events_.size()) break;
+    }
+    end_turn();
+}
+
+// Connections that filled the scratch buffer: one read each, then the others' turn again.
+void worker::on_waiting_input() {
+    waiting_input_posted_ = false;
+    in_turn_ = true;
+    taken_.clear();
+    taken_.swap(waiting_input_);
+    for (auto token : taken_) {
+        auto* record = pool_.find_token(token);
+        if (!record) continue;
+        record->clear(flag::input_waits);
+        if (record->where == state::lingering) discard(*record);
+        if (!record->receiving()) continue;
+        converse(*record, [&](basic_connection& connection) {
+            input_.resume(*record, connection, *protocols_[record->protocol]);
+        });
+        if (record->receiving())
+            receive(*record, false);
+        else
+            settle(*record);
+    }
+    end_turn();
+}
+
+void worker::end_turn() {
+    settle();
+    in_turn_ = false;
+    if (!waiting_input_.empty() && !std::exchange(waiting_input_posted_, true))
+        boost::asio::post(context_, [this] { on_waiting_input(); });
+    end_if_stopped();
+}
+
+void worker::handle(std::uint64_t token, edge edges) {
+    auto* record = pool_.find_token(token);
+    if (!record) return; // ended earlier in this turn
+    if (has(edges, edge::writable) && record->is(flag::output_blocked)) {
+        writable(*record);
+        record = pool_.find_token(token);
+        if (!record) return;
+    }
+    if (!has(edges, edge::readable)) return;
+    if (record->where == state::lingering) return discard(*record);
+    if (record->receiving()) receive(*record, has(edges, edge::hangup));
+}
+
+void worker::receive(connection_record& record, bool hung_up) {
+    using rest = input::rest;
+    auto& speaker = *protocols_[record.protocol];
+    input::result result;
+    do {
+        result = {};
+        converse(record, [&](basic_connection& connection) {
+            result = input_.receive(record, connection, speaker);
+        });
+        // No edge will come after a hang-up: read on to the end.
+    } while (hung_up && result.left == rest::drained && record.receiving());
+
+    bool end_requested = record.is(flag::close_requested);
+    if (result.left == rest::more && !end_requested) read_again_later(record);
+    if (result.left == rest::ended && !end_requested) return close(record, errc::closed_by_peer);
+    if (result.left == rest::failed && !end_requested) return close(record, result.code);
+    settle(record);
+}
+
+void worker::writable(connection_record& record) {
+    if (record.has_output()) {
+        auto result = output_.flush_queue(record);
+        if (result == output::flushed::failed && record.where == state::flushing)
+            return release(record);
+        if (result != output::flushed::all) return settle(record);
+    }
+    if (record.extra && record.extra->stream && !record.extra->stream->flushed()) return;
+    pool_.unblock(record, tick_);
+    if (record.where == state::flushing) return end_output(record);
+    pool_.trim(record);
+    read_again_later(record); // what came meanwhile announced its edge in vain
+}
+
+void worker::read_again_later(connection_record& record) {
+    if (record.is(flag::input_waits)) return;
+    waiting_input_.push_back(pool_.token_of(record));
+    record.set(flag::input_waits);
+    // Outside of a turn nobody would look at the list.
+    if (!in_turn_ && !std::exchange(waiting_input_posted_, true))
+        boost::asio::post(context_, [this] { on_waiting_input(); });
+}
+
+// Sends what handlers of other connections queued, and closes what they asked to be closed.
+void worker::settle() {
+    auto& unsettled = output_.unsettled();
+    while (!unsettled.empty()) { // on_close handlers may send to others again
+        settling_.clear();
+        settling_.swap(unsettled);
+        for (auto token : settling_) {
+            auto* record = pool_.find_token(token);
+            if (!record) continue;
+            record->clear(flag::needs_settling);
+            if (record->where != state::open) continue;
+            bool writes = record->has_output() && !record->is(flag::output_blocked) &&
+                          !record->is(flag::close_requested);
+            if (writes && output_.flush_queue(*record) == output::flushed::all)
+                pool_.trim(*record);
+            settle(*record);
+        }
+    }
+}
+
+void worker::settle(connection_record& record) {
+    if (record.where != state::open || !record.is(flag::close_requested)) return;
+    close(record, record.extra ? record.extra->close_code : error_code{errc::no_memory});
+}
+
+} // namespace millipede::detail

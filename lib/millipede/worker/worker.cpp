@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <millipede/worker/worker.hpp>
+
+#include <millipede/worker/connection.hpp>
+#include <millipede/worker/protocol.hpp>
+#include <millipede/worker/stream_transport.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+namespace millipede::detail {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+thread_local worker* current_worker = nullptr;
+
+// So many connections are expired or stopped at a time, before others have their turn.
+constexpr std::uint32_t slice = 1'024;
+
+// When the server stops, a connection whose input never ends is read so often at most.
+constexpr int last_reads_max = 16;
+
+std::size_t largest_session(std::span<protocol* const> protocols) {
+    std::size_t largest = 0;
+    for (auto* speaker : protocols) largest = std::max(largest, speaker->session_bytes());
+    return largest;
+}
+
+// Fine enough for the shortest timeout, and not finer than a second for long ones.
+std::chrono::milliseconds tick_for(options const& limits) {
+    auto length = std::min<std::chrono::milliseconds>(1s, limits.linger_timeout / 2);
+    for (auto timeout : {limits.idle_timeout, limits.write_timeout})
+        if (timeout > 0ms) length = std::min(length, timeout / 8);
+    return std::max<std::chrono::milliseconds>(length, 10ms);
+}
+
+// One tick more than the timeout: activity is known to the tick only, and a timeout never comes
+// too early.
+std::uint32_t ticks(std::chrono::milliseconds timeout, std::chrono::milliseconds length) {
+    if (timeout <= 0ms) return 0;
+    return static_cast<std::uint32_t>((timeout + length - 1ms) / length) + 1;
+}
+
+} // namespace
+
+worker::worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols)
+    : index_{index}, limits_{&limits}, protocols_{protocols},
+      pool_{index, limits.connections_per_worker, largest_session(protocols),
+            limits.buffer_budget_bytes},
+      output_{pool_, ready_, counters_, limits}, input_{pool_, counters_, limits},
+      incoming_{limits.handoff_capacity}, mailbox_{limits.mailbox_capacity},
+      tick_length_{tick_for(limits)} {}
+
+worker::~worker() {
+    join();
+    accepted_socket socket;
+    while (incoming_.take(socket)) socket_close(socket.descriptor, false);
+    cut_all();
+}
+
+worker* worker::current() noexcept {
+    return current_worker;
+}
+
+error_code worker::post(std::unique_ptr<mail> request) {
+    if (!running_.load(std::memory_order_acquire)) return errc::not_running;
+    switch (mailbox_.post(std::move(request))) {
+    case mailbox::posted::full: return errc::mailbox_full;
+    case mailbox::posted::must_wake: asio::post(context_, [this] { take_mail(); }); break;
+    case mailbox::posted::quietly: break;
+    }
+    return {};
+}
+
+void worker::wake() {
+    if (incoming_.must_wake()) asio::post(context_, [this] { take_incoming(); });
+}
+
+void worker::start(std::function<void()> on_ended) {
+    on_ended_ = std::move(on_ended);
+    running_.store(true, std::memory_order_release);
+    thread_ = std::thread{[this] { run(); }};
+}
+
+void worker::stop() {
+    asio::post(context_, [this] { begin_stop(); });
+}
+
+void worker::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+void worker::run() {
+    ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
+    begin();
+    for (;;) {
+        try {
+            context_.run();
+            break;
+        } catch (std::exception const& failure) {
+            // From a handler that the user gave to the worker's executor: the loop goes on.
+            ++counters_.callback_failures;
+            log(error) << "worker " << index_ << ": a posted handler failed: " << failure.what();
+        }
+    }
+    running_.store(false, std::memory_order_release);
+    if (on_ended_) on_ended_();
+}
+
+void worker::begin() {
+    current_worker = this;
+    running_.store(true, std::memory_order_release);
+    schedule_tick();
+    wait_for_readiness();
+}
+
+void worker::take_incoming() {
+    incoming_.begin_taking(); // before the first take: what comes later wakes again
+    in_turn_ = true;
+    accepted_socket socket;
+    while (incoming_.take(socket)) {
+        if (stopping_) {
+            ++counters_.released;
+            socket_close(socket.descriptor, false);
+        } else {
+            adopt(socket);
+        }
+    }
+    end_turn();
+}
+
+void worker::take_mail() {
+    in_turn_ = true;
+    mailbox_.take_all([this](mail& request) {
+        try {
+            request.run(*this);
+        } catch (std::exception const& failure) {
+            ++counters_.callback_failures;
+            log(error) << "worker " << index_ << ": a posted function failed: " << failure.what();
+        }
+    });
+    end_turn();
+}
+
+error_code worker::send(connection_id id, payload message) {
+    auto* record = pool_.find(id);
+    if (!record) {
+        ++counters_.stale_requests;
+        return errc::stale_connection;
+    }
+    bool taken = output_.send(*record, std::move(message));
+    if (!in_turn_ && !std::exchange(settle_posted_, true))
+        asio::post(context_, [this] {
+            settle_posted_ = false;
+            settle();
+        });
+    return taken ? error_code{} : errc::output_full;
+}
+
+connection_record* worker::adopt(accepted_socket socket) {
+    if (limits_->transport == transport_kind::epoll)
+        return open(socket.protocol, socket.descriptor, nullptr);
+    error_code code;
+    asio::ip::tcp::socket stream{context_};
+    // The stream only asks whether there is an address family; v6 covers either kind.
+    stream.assign(asio::ip::tcp::v6(), socket.descriptor, code);
+    if (code) {
+        socket_close(socket.descriptor, false);
+        ++counters_.released;
+        return nullptr;
+    }
+    return adopt(std::make_unique<tcp_transport>(std::move(stream)), socket.protocol);
+}
+
+connection_record* worker::adopt(std::unique_ptr<transport> stream, std::uint32_t protocol) {
+    return open(protocol, -1, std::move(stream));
+}
+
+connection_record* worker::open(std::uint32_t protocol, int descriptor,
+                                std::unique_ptr<transport> stream) {
+    auto* record = pool_.open(protocol, tick_);
+    if (!record) {
+        ++counters_.full;
+        ++counters_.released;
+        if (descriptor >= 0) socket_close(descriptor, false);
+        return nullptr;
+    }
+    record->descriptor = descriptor;
+    auto token = pool_.token_of(*record);
+    if (stream) {
+        pool_.extend(*record).stream = std::move(stream);
+        record->extra->stream->start([this, token](edge edges) {
+            in_turn_ = true;
+            handle(token, edges);
+            end_turn();
+        });
+    } else if (!ready_.add(descriptor, token)) {
+        log(error) << "worker " << index_ << ": epoll_ctl: "
+                   << error_code{errno, boost::system::system_category()}.message();
+        ++counters_.accept_failures;
+        release(*record);
+        return nullptr;
+    }
+    ++counters_.opened;
+    converse(*record, [&](basic_connection& connection) {
+        protocols_[record->protocol]->on_open(connection);
+    });
+    settle(*record);
+    return pool_.find_token(token);
+}
+
+void worker::schedule_tick() {
+    tick_timer_.expires_after(tick_length_);
+    tick_timer_.async_wait([this](error_code code) {
+        if (code) return;
+        auto now = std::chrono::steady_clock::now();
+        tick_ = 1 + static_cast<std::uint32_t>((now - epoch_) / tick_length_);
+        output_.tick = input_.tick = tick_;
+        if (auto more = refusals_.overdue(now))
+            log(warning) << "refused " << *more << " more connections, not logged one by one";
+        if (auto more = failures_.overdue(now))
+            log(error) << "handlers failed on " << *more << " more connections, not logged";
+        expire();
+        schedule_tick();
+    });
+}
+
+void worker::expire() {
+    auto expire_list = [this](connection_pool::list& list, std::chrono::milliseconds timeout,
+                              auto end) {
+        auto limit = ticks(timeout, tick_length_);
+        for (std::uint32_t count = 0; count < slice; ++count) {
+            auto slot = list.overdue(tick_, limit);
+            if (slot == no_slot) return false;
+            end(pool_.all()[slot]);
+        }
+        return true; // and maybe more
+    };
+    in_turn_ = true;
+    bool more = expire_list(pool_.idle, limits_->idle_timeout, [this](connection_record& record) {
+        close(record, errc::idle_timeout);
+    });
+    more |= expire_list(pool_.blocked, limits_->write_timeout, [this](connection_record& record) {
+        record.set(connection_record::abort_on_close);
+        if (record.where == connection_record::state::open)
+            return close(record, errc::write_timeout);
+        ++counters_.cut;
+        release(record);
+    });
+    more |= expire_list(pool_.lingering, limits_->linger_timeout,
+                        [this](connection_record& record) { release(record); });
+    end_turn();
+    if (more) asio::post(context_, [this] { expire(); });
+}
+
+void worker::begin_stop() {
+    if (stopping_) return;
+    take_incoming(); // whoever was accepted gets the answers to what it sent
+    stopping_ = true;
+    stop_timer_.expires_after(limits_->stop_timeout);
+    stop_timer_.async_wait([this](error_code code) {
+        if (code) return;
+        cut_all();
+        end_if_stopped();
+    });
+    stop_next(0);
+}
+
+void worker::stop_next(std::uint32_t slot) {
+    in_turn_ = true;
+    auto end = std::min(slot + slice, pool_.all().touched());
+    for (; slot < end; ++slot) {
+        auto& record = pool_.all()[slot];
+        auto still_open = [&, generation = record.generation] {
+            return record.generation == generation &&
+                   record.where == connection_record::state::open;
+        };
+        bool again = still_open();
+        for (int reads = 0; again && record.receiving() && reads < last_reads_max; ++reads) {
+            record.clear(connection_record::input_waits);
+            receive(record, false);
+            again = still_open() && record.is(connection_record::input_waits);
+        }
+        if (still_open()) close(record, errc::stopping);
+    }
+    end_turn();
+    if (slot < pool_.all().touched())
+        asio::post(context_, [this, slot] { stop_next(slot); });
+    else
+        end_if_stopped();
+}
+
+void worker::cut_all() noexcept {
+    for (std::uint32_t slot = 0; slot < pool_.all().touched(); ++slot) {
+        auto& record = pool_.all()[slot];
+        if (record.where == connection_record::state::free) continue;
+        if (record.has_output()) {
+            ++counters_.cut;
+            record.set(connection_record::abort_on_close);
+        }
+        if (record.where == connection_record::state::open) end_session(record, errc::stopping);
+        release(record);
+    }
+}
+
+void worker::end_if_stopped() {
+    if (stopping_ && pool_.all().in_use() == 0) context_.stop();
+}
+
+} // namespace millipede::detail
