@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "common/command_line.hpp"
+
+#include "common/config_file.hpp"
+#include "common/duration.hpp"
+
+#include <millipede/base/connection_id.hpp>
+#include <millipede/base/endpoint.hpp>
+#include <millipede/base/error.hpp>
+
+#include <boost/program_options.hpp>
+
+#include <exception>
+#include <iostream>
+
+namespace {
+
+namespace po = boost::program_options;
+
+setting time_setting(std::string name, std::string help, std::chrono::milliseconds& target) {
+    help += " [" + to_string(duration{target}) + "]";
+    return {std::move(name), "TIME", std::move(help),
+            [&target](std::string const& text) { target = parse_duration(text).value; }};
+}
+
+setting number_setting(std::string name, std::string help, std::uint32_t& target,
+                       std::uint32_t least, std::uint32_t most) {
+    return {std::move(name), "N", std::move(help), [&target, least, most](std::string const& text) {
+                target = static_cast<std::uint32_t>(parse_number(text, least, most));
+            }};
+}
+
+setting listen_setting(millipede::options& limits) {
+    return {"listen", "ADDR:PORT",
+            "where to listen; repeatable, IPv6 in brackets, port 0: any [" + limits.listen.at(0) +
+                "]",
+            [&](std::string const& text) {
+                millipede::parse_endpoint(text);
+                limits.listen.push_back(text);
+            },
+            [&] { limits.listen.clear(); }};
+}
+
+setting transport_setting(millipede::transport_kind& target) {
+    return {"transport", "KIND", "epoll, or asio: portable, larger, slower [epoll]",
+            [&target](std::string const& text) {
+                if (text == "epoll")
+                    target = millipede::transport_kind::epoll;
+                else if (text == "asio")
+                    target = millipede::transport_kind::asio;
+                else
+                    throw std::invalid_argument{"'" + text + "' is neither epoll nor asio"};
+            }};
+}
+
+setting log_level_setting(millipede::severity& target) {
+    return {"log-level", "LEVEL", "trace, debug, info, warning, error or fatal [info]",
+            [&target](std::string const& text) {
+                auto level = millipede::severity_of(text);
+                if (!level)
+                    throw std::invalid_argument{
+                        "'" + text + "' is none of trace, debug, info, warning, error, fatal"};
+                target = *level;
+            }};
+}
+
+po::options_description describe(std::vector<foreign_file> const& foreign,
+                                 settings_table const& table) {
+    po::options_description description{"Options", 80, 48};
+    auto add = [&](std::string const& name, std::string const& argument, std::string const& help) {
+        if (argument.empty())
+            description.add_options()(name.c_str(), help.c_str());
+        else
+            description.add_options()(name.c_str(),
+                                      po::value<std::string>()->value_name(argument), help.c_str());
+    };
+    for (auto const& each : table.all()) add(each.name, each.argument, each.help);
+    for (auto const& each : foreign) add(each.name, "FILE", each.help);
+    add("config", "FILE", "settings as lines NAME = VALUE; the command line wins");
+    add("help", "", "show this");
+    add("version", "", "show the version");
+    return description;
+}
+
+std::vector<po::option> parse(po::options_description const& description, int argc,
+                              char const* const* argv) {
+    using namespace po::command_line_style;
+    try {
+        auto parsed = po::command_line_parser{argc, argv}
+                          .options(description)
+                          .style(allow_long | long_allow_next | long_allow_adjacent)
+                          .positional({})
+                          .run();
+        return parsed.options;
+    } catch (po::too_many_positional_options_error const&) {
+        throw usage_error{"an argument that belongs to no option; see --help"};
+    } catch (po::error const& refusal) {
+        throw usage_error{std::string{refusal.what()} + "; see --help"};
+    }
+}
+
+std::string describe_listen_error(millipede::listen_error const& failure) {
+    std::string text = failure.what();
+    if (failure.code() == boost::system::errc::address_in_use)
+        return text + "; stop the process that listens there, or choose another port";
+    if (failure.code() == boost::system::errc::permission_denied)
+        return text + "; ports below 1024 need the capability CAP_NET_BIND_SERVICE";
+    if (failure.code() == boost::system::errc::address_not_available)
+        return text + "; no interface of this machine has that address";
+    return text;
+}
+
+// The library speaks of members of `options`, the user of options on a command line.
+std::string option_name(std::string const& member) {
+    if (member == "connections_per_worker") return "--connections";
+    std::string name = "--" + member;
+    for (auto& letter : name)
+        if (letter == '_') letter = '-';
+    return name;
+}
+
+} // namespace
+
+void add_server_settings(settings_table& table, millipede::options& limits) {
+    using millipede::connection_id;
+    table.add(listen_setting(limits));
+    table.add(number_setting("workers", "worker threads [one per processor]", limits.workers, 1,
+                             connection_id::workers_max));
+    table.add(number_setting("connections",
+                             "connections per worker [what the descriptor limit allows]",
+                             limits.connections_per_worker, 1, connection_id::slots_max));
+    table.add(time_setting("idle-timeout", "close when nothing was received for TIME; 0s: never",
+                           limits.idle_timeout));
+    table.add(time_setting("write-timeout", "close when a peer takes nothing for TIME; 0s: never",
+                           limits.write_timeout));
+    table.add(time_setting("linger-timeout", "wait so long for a peer's end after ours",
+                           limits.linger_timeout));
+    table.add(time_setting("stop-timeout", "after a signal, cut off what is not sent by then",
+                           limits.stop_timeout));
+    table.add(transport_setting(limits.transport));
+    table.add(log_level_setting(limits.log.level));
+    table.add({"log-file", "FILE", "log to a rotating file instead of standard error",
+               [&](std::string const& text) { limits.log.file = text; }});
+}
+
+bool read_settings(program const& about, std::vector<foreign_file> const& foreign,
+                   settings_table const& table, int argc, char const* const* argv) {
+    auto description = describe(foreign, table);
+    auto given = parse(description, argc, argv);
+    auto value_of = [&](std::string const& name) -> std::string const* {
+        for (auto const& option : given)
+            if (option.string_key == name && !option.value.empty()) return &option.value.front();
+        return nullptr;
+    };
+    for (auto const& option : given) {
+        if (option.string_key == "help") {
+            std::cout << about.summary << "\nUsage: " << about.name << " [options]\n"
+                      << description << "TIME is a number and its unit: 100ms, 30s, 5m, 1h.\n";
+            return false;
+        }
+        if (option.string_key == "version") {
+            std::cout << about.name << ' ' << about.version << '\n';
+            return false;
+        }
+    }
+    for (auto const& each : foreign)
+        if (auto const* file = value_of(each.name)) each.apply(*file);
+    if (auto const* file = value_of("config")) apply_config_file(*file, table);
+    settings_source source;
+    for (auto const& option : given)
+        if (auto const* found = table.find(option.string_key))
+            source.apply("--" + option.string_key, *found,
+                         found->argument.empty() ? "true" : option.value.front());
+    return true;
+}
+
+int run_program(std::string const& name, std::function<int()> const& body) {
+    constexpr int usage_status = 2;
+    try {
+        return body();
+    } catch (usage_error const& refusal) {
+        std::cerr << name << ": " << refusal.what() << '\n';
+    } catch (millipede::invalid_option const& refusal) {
+        std::string why = refusal.what();
+        std::cerr << name << ": " << option_name(refusal.option())
+                  << why.substr(refusal.option().size()) << '\n';
+    } catch (millipede::listen_error const& failure) {
+        std::cerr << name << ": " << describe_listen_error(failure) << '\n';
+    } catch (std::exception const& failure) {
+        std::cerr << name << ": " << failure.what() << '\n';
+        return 1;
+    }
+    return usage_status;
+}

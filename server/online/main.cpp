@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSL-1.0
+// The online-count server: who is logged in, in one number. MarioTCP's sample, on Millipede.
+#include "messages.hpp"
+#include "settings.hpp"
+
+#include "common/command_line.hpp"
+
+#include <millipede/server.hpp>
+
+#include <cstdint>
+#include <iostream>
+#include <sstream>
+#include <utility>
+
+namespace {
+
+using namespace millipede;
+
+struct visitor { // lives in the connection's preallocated slot
+    bool logged_in = false;
+};
+
+void log_totals(basic_server const& server) {
+    std::ostringstream text;
+    auto totals = server.metrics();
+    metrics::for_each(totals, [&](std::string_view name, std::uint64_t value) {
+        text << ' ' << name << '=' << value;
+    });
+    log(info) << "totals:" << text.str() << " log_lines_dropped=" << log_lines_dropped();
+}
+
+int serve(online_settings const& settings) {
+    logging logs{settings.limits.log};
+    server<visitor> server{settings.limits, frame_codec{settings.frames}};
+    per_worker<std::int64_t> online{server};
+
+    server.on<login_request>([&](auto& connection, login_request const&) {
+        if (!std::exchange(connection->logged_in, true)) ++online[connection];
+        connection.send(login_reply{});
+    });
+    server.on(echo_command, [](auto& connection, frame const& ping) { connection.send(ping); });
+    server.on_close([&](auto& connection, error_code const&) {
+        if (connection->logged_in) --online[connection];
+    });
+    auto report = [&] { log(info) << "online number: " << online.sum(); };
+    server.every(settings.report_every, report);
+
+    server.start();
+    for (auto const& endpoint : server.endpoints())
+        std::cout << "listening on " << endpoint << std::endl;
+    server.run();
+    report();
+    log_totals(server);
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    return run_program("millipede-online", [&] {
+        online_settings settings;
+        if (!read_online_settings(settings, argc, argv)) return 0;
+        return serve(settings);
+    });
+}
