@@ -91,9 +91,7 @@ class server : public basic_server {
         requires requires(Codec const& codec, Message const& message, counting_sink& sink) {
             codec.encode(message, sink);
         }
-    error_code send(connection_id id, Message const& message) {
-        return send(id, encode(message));
-    }
+    error_code send(connection_id id, Message const& message) { return send(id, encode(message)); }
 
     /// A message in its bytes, to be sent to many. Any thread.
     template <class Message>
@@ -105,24 +103,23 @@ class server : public basic_server {
     /// one thread; not at all when the connection has ended by then. Any thread.
     /// \returns stale_connection, mailbox_full, not_running or success.
     template <class F>
-        requires std::invocable<F&, connection_type&>
-    error_code post(connection_id id, F f) {
-        class request final : public detail::mail {
-          public:
-            request(connection_id id, F f, detail::dispatcher<Session, Codec> const& speaker)
-                : id_{id}, f_{std::move(f)}, speaker_{&speaker} {}
-            void run(detail::worker& recipient) override {
-                recipient.with(id_, [this](basic_connection& base) { speaker_->with(base, f_); });
-            }
+        requires std::invocable<F&, connection_type&> error_code post(connection_id id, F f) {
+            class request final : public detail::mail {
+              public:
+                request(connection_id id, F f, detail::dispatcher<Session, Codec> const& speaker)
+                    : id_{id}, f_{std::move(f)}, speaker_{&speaker} {}
+                void run(detail::worker& recipient) override {
+                    recipient.with(id_,
+                                   [this](basic_connection& base) { speaker_->with(base, f_); });
+                }
 
-          private:
-            connection_id id_;
-            F f_;
-            detail::dispatcher<Session, Codec> const* speaker_;
-        };
-        return basic_server::post(
-            id, std::make_unique<request>(id, std::move(f), dispatcher_));
-    }
+              private:
+                connection_id id_;
+                F f_;
+                detail::dispatcher<Session, Codec> const* speaker_;
+            };
+            return basic_server::post(id, std::make_unique<request>(id, std::move(f), dispatcher_));
+        }
 
   private:
     detail::dispatcher<Session, Codec> dispatcher_;

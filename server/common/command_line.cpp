@@ -17,6 +17,8 @@ namespace {
 
 namespace po = boost::program_options;
 
+constexpr char surplus_words[] = "surplus words";
+
 setting time_setting(std::string name, std::string help, std::chrono::milliseconds& target) {
     help += " [" + to_string(duration{target}) + "]";
     return {std::move(name), "TIME", std::move(help),
@@ -64,6 +66,12 @@ setting log_level_setting(millipede::severity& target) {
             }};
 }
 
+po::options_description accepted(po::options_description const& described) {
+    po::options_description all;
+    all.add(described).add_options()(surplus_words, po::value<std::vector<std::string>>());
+    return all;
+}
+
 po::options_description describe(std::vector<foreign_file> const& foreign,
                                  settings_table const& table) {
     po::options_description description{"Options", 80, 48};
@@ -71,11 +79,13 @@ po::options_description describe(std::vector<foreign_file> const& foreign,
         if (argument.empty())
             description.add_options()(name.c_str(), help.c_str());
         else
-            description.add_options()(name.c_str(),
-                                      po::value<std::string>()->value_name(argument), help.c_str());
+            description.add_options()(name.c_str(), po::value<std::string>()->value_name(argument),
+                                      help.c_str());
     };
-    for (auto const& each : table.all()) add(each.name, each.argument, each.help);
-    for (auto const& each : foreign) add(each.name, "FILE", each.help);
+    for (auto const& each : table.all())
+        add(each.name, each.argument, each.help);
+    for (auto const& each : foreign)
+        add(each.name, "FILE", each.help);
     add("config", "FILE", "settings as lines NAME = VALUE; the command line wins");
     add("help", "", "show this");
     add("version", "", "show the version");
@@ -85,15 +95,20 @@ po::options_description describe(std::vector<foreign_file> const& foreign,
 std::vector<po::option> parse(po::options_description const& description, int argc,
                               char const* const* argv) {
     using namespace po::command_line_style;
+    // Collected by name, because Program_options would not say which word it does not want.
+    po::positional_options_description surplus;
+    surplus.add(surplus_words, -1);
     try {
         auto parsed = po::command_line_parser{argc, argv}
                           .options(description)
                           .style(allow_long | long_allow_next | long_allow_adjacent)
-                          .positional({})
+                          .positional(surplus)
                           .run();
+        for (auto const& option : parsed.options)
+            if (option.string_key == surplus_words)
+                throw usage_error{"'" + option.value.front() +
+                                  "' belongs to no option; see --help"};
         return parsed.options;
-    } catch (po::too_many_positional_options_error const&) {
-        throw usage_error{"an argument that belongs to no option; see --help"};
     } catch (po::error const& refusal) {
         throw usage_error{std::string{refusal.what()} + "; see --help"};
     }
@@ -146,7 +161,7 @@ void add_server_settings(settings_table& table, millipede::options& limits) {
 bool read_settings(program const& about, std::vector<foreign_file> const& foreign,
                    settings_table const& table, int argc, char const* const* argv) {
     auto description = describe(foreign, table);
-    auto given = parse(description, argc, argv);
+    auto given = parse(accepted(description), argc, argv);
     auto value_of = [&](std::string const& name) -> std::string const* {
         for (auto const& option : given)
             if (option.string_key == name && !option.value.empty()) return &option.value.front();
@@ -186,6 +201,8 @@ int run_program(std::string const& name, std::function<int()> const& body) {
                   << why.substr(refusal.option().size()) << '\n';
     } catch (millipede::listen_error const& failure) {
         std::cerr << name << ": " << describe_listen_error(failure) << '\n';
+    } catch (millipede::log_file_error const& failure) {
+        std::cerr << name << ": " << failure.what() << "; check its folder and permissions\n";
     } catch (std::exception const& failure) {
         std::cerr << name << ": " << failure.what() << '\n';
         return 1;

@@ -47,7 +47,6 @@ class settings_source {
     void apply(std::string const& where, setting const& which, std::string const& value);
 
   private:
-
     std::vector<setting const*> seen_;
 };
 

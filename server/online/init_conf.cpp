@@ -4,7 +4,6 @@
 #include "common/config_file.hpp"
 
 #include <millipede/base/connection_id.hpp>
-#include <millipede/base/log.hpp>
 
 #include <chrono>
 #include <sstream>
@@ -15,8 +14,8 @@ namespace {
 
 using millipede::connection_id;
 
-void apply_line(std::string const& where, std::string const& name, std::string const& value,
-                millipede::options& limits) {
+// False for a name that means nothing.
+bool apply_line(std::string const& name, std::string const& value, millipede::options& limits) {
     auto number = [&](std::uint64_t least, std::uint64_t most) {
         return static_cast<std::uint32_t>(parse_number(value, least, most));
     };
@@ -31,12 +30,14 @@ void apply_line(std::string const& where, std::string const& name, std::string c
     else if (name == "USERNUM" || name == "FILENUM")
         number(0, UINT32_MAX);
     else
-        log(millipede::warning) << where << ": unknown name '" << name << "' ignored";
+        return false;
+    return true;
 }
 
 } // namespace
 
-void apply_init_conf(std::string const& file, millipede::options& limits) {
+std::vector<std::string> apply_init_conf(std::string const& file, millipede::options& limits) {
+    std::vector<std::string> warnings;
     for_each_line(file, [&](std::string const& where, std::string_view line) {
         std::istringstream words{std::string{line}};
         std::string name, value, rest;
@@ -44,9 +45,11 @@ void apply_init_conf(std::string const& file, millipede::options& limits) {
         if (value.empty() || !rest.empty())
             throw usage_error{where + ": '" + std::string{line} + "'; lines are NAME VALUE"};
         try {
-            apply_line(where, name, value, limits);
+            if (!apply_line(name, value, limits))
+                warnings.push_back(where + ": unknown name '" + name + "' ignored");
         } catch (std::invalid_argument const& refusal) {
             throw usage_error{where + ": " + name + ": " + refusal.what()};
         }
     });
+    return warnings;
 }

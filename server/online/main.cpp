@@ -31,6 +31,8 @@ void log_totals(basic_server const& server) {
 
 int serve(online_settings const& settings) {
     logging logs{settings.limits.log};
+    for (auto const& text : settings.warnings)
+        log(warning) << text;
     server<visitor> server{settings.limits, frame_codec{settings.frames}};
     per_worker<std::int64_t> online{server};
 

@@ -37,7 +37,9 @@ bool read_online_settings(online_settings& settings, int argc, char const* const
     add_server_settings(table, settings.limits);
     add_online_settings(table, settings);
     foreign_file mario{"init-conf", "MarioTCP's init.conf; --config and the command line win",
-                       [&](std::string const& file) { apply_init_conf(file, settings.limits); }};
+                       [&](std::string const& file) {
+                           settings.warnings = apply_init_conf(file, settings.limits);
+                       }};
     program about{"millipede-online", MILLIPEDE_VERSION,
                   "Counts who is online: MarioTCP's sample server, wire-compatible."};
     return read_settings(about, {mario}, table, argc, argv);

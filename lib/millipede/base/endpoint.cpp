@@ -24,8 +24,8 @@ asio::ip::tcp::endpoint parse_endpoint(std::string_view text) {
         throw refuse("the port is a number from 0 to 65535");
 
     auto address_text = text.substr(0, colon);
-    bool bracketed = address_text.size() >= 2 && address_text.front() == '[' &&
-                     address_text.back() == ']';
+    bool bracketed =
+        address_text.size() >= 2 && address_text.front() == '[' && address_text.back() == ']';
     if (bracketed) address_text = address_text.substr(1, address_text.size() - 2);
     boost::system::error_code code;
     auto address = asio::ip::make_address(std::string{address_text}, code);

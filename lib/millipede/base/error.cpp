@@ -8,36 +8,60 @@ namespace {
 
 char const* text_of(errc code) noexcept {
     switch (code) {
-    case errc::closed_by_peer: return "closed by peer";
-    case errc::closed_by_server: return "closed by server";
-    case errc::idle_timeout: return "idle timeout";
-    case errc::write_timeout: return "write timeout";
-    case errc::bad_magic: return "bad magic";
-    case errc::bad_size: return "bad size";
-    case errc::unknown_command: return "unknown command";
-    case errc::bad_message: return "bad message";
-    case errc::handler_failed: return "handler failed";
-    case errc::output_full: return "output full";
-    case errc::buffers_exhausted: return "buffers exhausted";
-    case errc::no_memory: return "no memory";
-    case errc::stopping: return "stopping";
-    case errc::stale_connection: return "stale connection";
-    case errc::mailbox_full: return "mailbox full";
-    case errc::not_running: return "not running";
+    case errc::closed_by_peer:
+        return "closed by peer";
+    case errc::closed_by_server:
+        return "closed by server";
+    case errc::idle_timeout:
+        return "idle timeout";
+    case errc::write_timeout:
+        return "write timeout";
+    case errc::bad_magic:
+        return "bad magic";
+    case errc::bad_size:
+        return "bad size";
+    case errc::unknown_command:
+        return "unknown command";
+    case errc::bad_message:
+        return "bad message";
+    case errc::handler_failed:
+        return "handler failed";
+    case errc::output_full:
+        return "output full";
+    case errc::buffers_exhausted:
+        return "buffers exhausted";
+    case errc::no_memory:
+        return "no memory";
+    case errc::stopping:
+        return "stopping";
+    case errc::stale_connection:
+        return "stale connection";
+    case errc::mailbox_full:
+        return "mailbox full";
+    case errc::not_running:
+        return "not running";
     }
     return "unknown error";
 }
 
 char const* text_of(close_reason reason) noexcept {
     switch (reason) {
-    case close_reason::peer: return "closed by peer";
-    case close_reason::timeout: return "timeout";
-    case close_reason::error: return "error";
-    case close_reason::refused: return "refused";
-    case close_reason::shed: return "shed";
-    case close_reason::stopping: return "stopping";
-    case close_reason::server: return "closed by server";
-    case close_reason::failed: return "handler failed";
+    case close_reason::peer:
+        return "closed by peer";
+    case close_reason::timeout:
+        return "timeout";
+    case close_reason::error:
+        return "error";
+    case close_reason::refused:
+        return "refused";
+    case close_reason::shed:
+        return "shed";
+    case close_reason::stopping:
+        return "stopping";
+    case close_reason::server:
+        return "closed by server";
+    case close_reason::failed:
+        return "handler failed";
     }
     return "unknown reason";
 }
@@ -82,19 +106,27 @@ boost::system::error_condition make_error_condition(close_reason reason) noexcep
 close_reason reason_of(error_code const& code) noexcept {
     if (code.category() != category()) return close_reason::error;
     switch (static_cast<errc>(code.value())) {
-    case errc::closed_by_peer: return close_reason::peer;
-    case errc::closed_by_server: return close_reason::server;
+    case errc::closed_by_peer:
+        return close_reason::peer;
+    case errc::closed_by_server:
+        return close_reason::server;
     case errc::idle_timeout:
-    case errc::write_timeout: return close_reason::timeout;
+    case errc::write_timeout:
+        return close_reason::timeout;
     case errc::bad_magic:
     case errc::bad_size:
     case errc::unknown_command:
-    case errc::bad_message: return close_reason::refused;
+    case errc::bad_message:
+        return close_reason::refused;
     case errc::output_full:
-    case errc::buffers_exhausted: return close_reason::shed;
-    case errc::stopping: return close_reason::stopping;
-    case errc::handler_failed: return close_reason::failed;
-    default: return close_reason::error;
+    case errc::buffers_exhausted:
+        return close_reason::shed;
+    case errc::stopping:
+        return close_reason::stopping;
+    case errc::handler_failed:
+        return close_reason::failed;
+    default:
+        return close_reason::error;
     }
 }
 

@@ -3,7 +3,8 @@
 
 #include <boost/system/error_code.hpp>
 
-#include <string_view>
+#include <stdexcept>
+#include <string>
 #include <type_traits>
 
 namespace millipede {
@@ -42,6 +43,17 @@ enum class close_reason {
     stopping, ///< The server stops.
     server,   ///< A handler closed the connection.
     failed,   ///< A handler let an exception escape.
+};
+
+/// An endpoint that cannot be listened on; `what()` names it and says why.
+class listen_error : public std::runtime_error {
+  public:
+    listen_error(std::string const& endpoint, error_code const& why)
+        : std::runtime_error{"cannot listen on " + endpoint + ": " + why.message()}, code_{why} {}
+    error_code const& code() const noexcept { return code_; }
+
+  private:
+    error_code code_;
 };
 
 /// The category of `errc`; its name is "millipede".

@@ -44,16 +44,16 @@ class line_writer
         if (settings.file.empty()) return;
         // Boost.Log would throw on the log thread, at the first line: ask here and now.
         if (!std::ofstream{settings.file, std::ios::app})
-            throw std::runtime_error{"log file '" + settings.file + "' cannot be opened"};
+            throw log_file_error{"log file '" + settings.file + "' cannot be opened"};
         auto path = std::filesystem::absolute(settings.file);
         file_ = boost::make_shared<blog::sinks::text_file_backend>(
             keywords::file_name = path.string(),
             keywords::target_file_name = path.filename().string() + ".%5N",
             keywords::rotation_size = settings.rotate_bytes, keywords::open_mode = std::ios::app,
             keywords::enable_final_rotation = false);
-        file_->set_file_collector(blog::sinks::file::make_collector(
-            keywords::target = path.parent_path().string(),
-            keywords::max_files = settings.rotated_files_max));
+        file_->set_file_collector(
+            blog::sinks::file::make_collector(keywords::target = path.parent_path().string(),
+                                              keywords::max_files = settings.rotated_files_max));
         file_->scan_for_files(blog::sinks::file::scan_matching);
     }
 
@@ -120,11 +120,11 @@ class logging::sink {
     explicit sink(log_options const& settings)
         : frontend_{boost::make_shared<frontend>(boost::make_shared<line_writer>(settings))} {
         namespace expressions = blog::expressions;
-        frontend_->set_formatter(
-            expressions::stream
-            << expressions::format_date_time<boost::posix_time::ptime>("TimeStamp",
-                                                                       "%Y-%m-%d %H:%M:%S.%f")
-            << " [" << expressions::attr<severity>("Severity") << "] " << expressions::smessage);
+        frontend_->set_formatter(expressions::stream
+                                 << expressions::format_date_time<boost::posix_time::ptime>(
+                                        "TimeStamp", "%Y-%m-%d %H:%M:%S.%f")
+                                 << " [" << expressions::attr<severity>("Severity") << "] "
+                                 << expressions::smessage);
         blog::core::get()->add_global_attribute("TimeStamp", blog::attributes::local_clock{});
         blog::core::get()->add_sink(frontend_);
     }
@@ -199,7 +199,12 @@ log_limiter::admit(std::chrono::steady_clock::time_point now) noexcept {
 
 std::optional<std::uint64_t>
 log_limiter::overdue(std::chrono::steady_clock::time_point now) noexcept {
-    if (suppressed_ == 0 || now < interval_end_) return std::nullopt;
+    if (now < interval_end_) return std::nullopt;
+    return remaining();
+}
+
+std::optional<std::uint64_t> log_limiter::remaining() noexcept {
+    if (suppressed_ == 0) return std::nullopt;
     return std::exchange(suppressed_, 0);
 }
 

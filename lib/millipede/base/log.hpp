@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,12 @@ using enum severity;
 std::string_view to_string(severity level) noexcept;
 /// The severity of that name, if there is one.
 std::optional<severity> severity_of(std::string_view name) noexcept;
+
+/// A log file that cannot be opened.
+class log_file_error : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
 
 struct log_options {
     /// Lines below it are not even formatted.
@@ -40,7 +47,7 @@ struct log_options {
 /// Switches logging on for the life of this object: lines go through a bounded queue to a thread
 /// of their own (Boost.Log's asynchronous sink), which writes and rotates. The destructor writes
 /// what waits. At most one exists at a time. Without one, lines go to standard error at once.
-/// \throws std::runtime_error when the file cannot be opened.
+/// \throws log_file_error
 class logging {
   public:
     explicit logging(log_options const& settings);
@@ -120,6 +127,9 @@ class log_limiter {
 
     /// The lines suppressed and not yet told of, if the interval is over; forgets them.
     std::optional<std::uint64_t> overdue(std::chrono::steady_clock::time_point now) noexcept;
+
+    /// The same at the end, whatever the time.
+    std::optional<std::uint64_t> remaining() noexcept;
 
   private:
     std::uint32_t burst_;

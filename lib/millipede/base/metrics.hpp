@@ -33,17 +33,17 @@ class single_writer {
 /// worker, and once for the accepting thread) and `std::uint64_t` in a sum.
 template <class Cell>
 struct basic_metrics {
-    Cell accepted{};         ///< Sockets accepted.
-    Cell full{};             ///< Newcomers closed at once: every slot or every hand-over queue full.
-    Cell accept_failures{};  ///< accept() failed, for want of descriptors or memory.
-    Cell opened{};           ///< Connections that reached a worker.
-    Cell closed{};           ///< Connections that ended, for the reasons that follow.
-    Cell closed_by_peer{};   ///< ... because the peer ended its stream.
-    Cell timeouts{};         ///< ... because of an idle or a write timeout.
-    Cell errors{};           ///< ... because of an error of the system, such as a reset.
-    Cell refused_frames{};   ///< ... because the peer sent what the protocol does not allow.
-    Cell shed{};             ///< ... to protect the others: output or buffers full.
-    Cell stopped{};          ///< ... because the server stopped.
+    Cell accepted{};        ///< Sockets accepted.
+    Cell full{};            ///< Newcomers closed at once: every slot or every hand-over queue full.
+    Cell accept_failures{}; ///< accept() failed, for want of descriptors or memory.
+    Cell opened{};          ///< Connections that reached a worker.
+    Cell closed{};          ///< Connections that ended, for the reasons that follow.
+    Cell closed_by_peer{};  ///< ... because the peer ended its stream.
+    Cell timeouts{};        ///< ... because of an idle or a write timeout.
+    Cell errors{};          ///< ... because of an error of the system, such as a reset.
+    Cell refused_frames{};  ///< ... because the peer sent what the protocol does not allow.
+    Cell shed{};            ///< ... to protect the others: output or buffers full.
+    Cell stopped{};         ///< ... because the server stopped.
     Cell closed_by_server{}; ///< ... because a handler closed it.
     Cell handler_failures{}; ///< ... because a handler let an exception escape.
     Cell cut{};              ///< Connections closed with output that the deadline cut off.

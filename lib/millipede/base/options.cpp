@@ -50,8 +50,8 @@ void check_descriptors(options& limits) {
     auto overhead = descriptors_per_process + descriptors_per_worker * limits.workers;
     if (limits.connections_per_worker == 0) {
         auto share = limit > overhead ? (limit - overhead) / limits.workers : 0;
-        limits.connections_per_worker = static_cast<std::uint32_t>(
-            std::min<std::uint64_t>(share, automatic_connections_max));
+        limits.connections_per_worker =
+            static_cast<std::uint32_t>(std::min<std::uint64_t>(share, automatic_connections_max));
     }
     auto wanted = std::uint64_t{limits.workers} * limits.connections_per_worker + overhead;
     if (limits.connections_per_worker > 0 && wanted <= limit) return;

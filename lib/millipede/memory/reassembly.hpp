@@ -29,8 +29,8 @@ bool reassemble(spill& rest, std::span<std::byte const> bytes, buffer_pool& pool
     using next = input_result::next;
     while (!rest.empty() && !bytes.empty()) {
         auto before = rest.size();
-        auto taken = rest.needed > before ? std::min(bytes.size(), rest.needed - before)
-                                          : bytes.size();
+        auto taken =
+            rest.needed > before ? std::min(bytes.size(), rest.needed - before) : bytes.size();
         if (!rest.append(bytes.first(taken), pool)) return false;
         if (rest.size() < rest.needed) return true;
         auto result = consume(rest.bytes());

@@ -43,8 +43,8 @@ class slots {
     /// \throws std::system_error when the system does not grant the memory.
     slots(std::uint32_t count, std::size_t extra_bytes)
         : count_{count}, stride_{stride(extra_bytes)} {
-        auto* memory = ::mmap(nullptr, bytes(), PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        auto* memory =
+            ::mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED)
             throw std::system_error{errno, std::system_category(), "memory for connection slots"};
         memory_ = static_cast<std::byte*>(memory);

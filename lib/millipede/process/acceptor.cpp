@@ -47,15 +47,15 @@ asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint
         socket.listen(static_cast<int>(limits_->listen_backlog));
         socket.non_blocking(true);
     } catch (boost::system::system_error const& failure) {
-        throw boost::system::system_error{failure.code(),
-                                          "cannot listen on " + to_string(endpoint)};
+        throw listen_error{to_string(endpoint), failure.code()};
     }
     listeners_.push_back({std::move(socket), protocol});
     return listeners_.back().socket.local_endpoint();
 }
 
 void acceptor::start() {
-    for (auto& from : listeners_) wait(from);
+    for (auto& from : listeners_)
+        wait(from);
 }
 
 void acceptor::stop() {
@@ -82,8 +82,8 @@ void acceptor::accept_batch(listener& from) {
 
 // False when there is no more to accept for now.
 bool acceptor::accept_one(listener& from) {
-    int descriptor = ::accept4(from.socket.native_handle(), nullptr, nullptr,
-                               SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int descriptor =
+        ::accept4(from.socket.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
         int reason = errno;
         if (reason == EAGAIN) return false;
@@ -104,8 +104,8 @@ void acceptor::refuse(int descriptor) {
         error_code unknown;
         log(warning) << "full: closed newcomer " << socket_remote_endpoint(descriptor, unknown)
                      << "; all " << workers_->size() << " x " << limits_->connections_per_worker
-                     << " slots are in use, or a worker does not take its sockets; "
-                     << *suppressed << " more suppressed before";
+                     << " slots are in use, or a worker does not take its sockets; " << *suppressed
+                     << " more suppressed before";
     }
     socket_shutdown_write(descriptor);
     socket_close(descriptor, false);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <millipede/base/error.hpp>
 #include <millipede/base/log.hpp>
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
@@ -23,7 +24,7 @@ class acceptor {
     acceptor(boost::asio::io_context& context, worker_pool& workers, options const& limits);
 
     /// Listens; connections wait in the kernel until `start`.
-    /// \throws boost::system::system_error that names the endpoint.
+    /// \throws listen_error
     boost::asio::ip::tcp::endpoint listen(boost::asio::ip::tcp::endpoint const& endpoint,
                                           std::uint32_t protocol);
     void start();

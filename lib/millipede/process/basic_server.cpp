@@ -80,7 +80,8 @@ void basic_server::log_budget() const {
 void basic_server::run() {
     start();
     if (limits_.handle_signals) wait_for_signal();
-    for (auto& task : periodics_) schedule(task);
+    for (auto& task : periodics_)
+        schedule(task);
     auto guard = boost::asio::make_work_guard(context_);
     context_.run();
     workers_->join();
@@ -95,7 +96,8 @@ void basic_server::wait_for_signal() {
     signals_.add(SIGTERM);
     signals_.async_wait([this](error_code code, int signal) {
         if (code) return;
-        log(info) << (signal == SIGINT ? "SIGINT" : "SIGTERM") << ": stopping; once more ends at once";
+        log(info) << (signal == SIGINT ? "SIGINT" : "SIGTERM")
+                  << ": stopping; once more ends at once";
         signals_.clear(); // the second one has its default effect: the process ends
         begin_stop();
     });

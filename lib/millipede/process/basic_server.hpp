@@ -45,8 +45,8 @@ class basic_server {
 
     /// Binds, allocates and starts the workers; from here on clients can connect. Logs the memory
     /// budget. `run()` calls it, unless it has been called.
-    /// \throws boost::system::system_error when an endpoint cannot be listened on;
-    ///         std::system_error when there is not enough memory for the slots or no thread.
+    /// \throws listen_error when an endpoint cannot be listened on; when there
+    ///         is not enough memory for the slots, or no thread.
     void start();
 
     /// Accepts connections and runs `every` functions on this thread until `stop()` or, with

@@ -22,7 +22,9 @@ template <class T>
 class per_worker {
   public:
     template <class Server>
-        requires requires(Server const& server) { server.worker_count(); }
+        requires requires(Server const& server) {
+            server.worker_count();
+        }
     explicit per_worker(Server const& server) : values_(server.worker_count()) {}
     explicit per_worker(std::size_t workers) : values_(workers) {}
 
@@ -34,7 +36,8 @@ class per_worker {
     /// Of all workers, while they go on counting. Any thread.
     T sum() const noexcept {
         T total{};
-        for (auto const& each : values_) total += each.value.load();
+        for (auto const& each : values_)
+            total += each.value.load();
         return total;
     }
 

@@ -21,11 +21,13 @@ void worker_pool::start(std::function<void()> on_all_ended) {
 }
 
 void worker_pool::stop() {
-    for (auto& worker : workers_) worker->stop();
+    for (auto& worker : workers_)
+        worker->stop();
 }
 
 void worker_pool::join() {
-    for (auto& worker : workers_) worker->join();
+    for (auto& worker : workers_)
+        worker->join();
 }
 
 std::uint64_t worker_pool::load(std::uint32_t index) const noexcept {
@@ -49,11 +51,13 @@ bool worker_pool::place(accepted_socket socket) {
 }
 
 void worker_pool::wake() {
-    for (auto& worker : workers_) worker->wake();
+    for (auto& worker : workers_)
+        worker->wake();
 }
 
 void worker_pool::add_to(metrics& sum) const noexcept {
-    for (auto const& worker : workers_) sum += worker->counters();
+    for (auto const& worker : workers_)
+        sum += worker->counters();
 }
 
 } // namespace millipede::detail

@@ -39,7 +39,9 @@ struct decode_result {
 
 /// Where `encode` puts its bytes; may be called several times for one message.
 template <class Sink>
-concept byte_sink = requires(Sink& sink, std::span<std::byte const> bytes) { sink.append(bytes); };
+concept byte_sink = requires(Sink& sink, std::span<std::byte const> bytes) {
+    sink.append(bytes);
+};
 
 /// The archetype of a sink, for the concept below and for measuring: counts what it is given.
 struct counting_sink {
@@ -58,9 +60,9 @@ template <class T>
 concept codec = std::copy_constructible<T> &&
     requires(T const& self, std::span<std::byte const> input, typename T::message_type& message,
              counting_sink& sink) {
-        { self.decode(input, message) } -> std::same_as<decode_result>;
-        { self.size_max() } -> std::convertible_to<std::size_t>;
-        self.encode(message, sink);
-    };
+    { self.decode(input, message) } -> std::same_as<decode_result>;
+    { self.size_max() } -> std::convertible_to<std::size_t>;
+    self.encode(message, sink);
+};
 
 } // namespace millipede

@@ -110,8 +110,7 @@ class frame_codec {
     decode_result decode(std::span<std::byte const> input, frame& result) const noexcept {
         if (settings_.skip_crlf && !input.empty() && input[0] == std::byte{'\r'})
             return decode_crlf(input);
-        if (input.size() < sizeof(frame_head))
-            return decode_result::incomplete(sizeof(frame_head));
+        if (input.size() < sizeof(frame_head)) return decode_result::incomplete(sizeof(frame_head));
         frame_head head;
         std::memcpy(&head, input.data(), sizeof head);
         if (head.magic != settings_.magic) return decode_result::refused(errc::bad_magic);

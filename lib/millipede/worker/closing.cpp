@@ -117,14 +117,30 @@ void worker::log_close(connection_record const& record, error_code const& reason
 void worker::count_close(error_code const& reason) noexcept {
     ++counters_.closed;
     switch (reason_of(reason)) {
-    case close_reason::peer: ++counters_.closed_by_peer; break;
-    case close_reason::timeout: ++counters_.timeouts; break;
-    case close_reason::error: ++counters_.errors; break;
-    case close_reason::refused: ++counters_.refused_frames; break;
-    case close_reason::shed: ++counters_.shed; break;
-    case close_reason::stopping: ++counters_.stopped; break;
-    case close_reason::server: ++counters_.closed_by_server; break;
-    case close_reason::failed: ++counters_.handler_failures; break;
+    case close_reason::peer:
+        ++counters_.closed_by_peer;
+        break;
+    case close_reason::timeout:
+        ++counters_.timeouts;
+        break;
+    case close_reason::error:
+        ++counters_.errors;
+        break;
+    case close_reason::refused:
+        ++counters_.refused_frames;
+        break;
+    case close_reason::shed:
+        ++counters_.shed;
+        break;
+    case close_reason::stopping:
+        ++counters_.stopped;
+        break;
+    case close_reason::server:
+        ++counters_.closed_by_server;
+        break;
+    case close_reason::failed:
+        ++counters_.handler_failures;
+        break;
     }
 }
 

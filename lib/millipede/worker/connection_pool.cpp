@@ -50,8 +50,8 @@ void connection_pool::release(connection_record& record) noexcept {
 connection_record* connection_pool::find(connection_id id) noexcept {
     if (id.worker() != worker_ || id.slot() >= slots_.touched()) return nullptr;
     auto& record = slots_[id.slot()];
-    bool live = record.generation == id.generation() &&
-                record.where == connection_record::state::open;
+    bool live =
+        record.generation == id.generation() && record.where == connection_record::state::open;
     return live ? &record : nullptr;
 }
 

@@ -58,9 +58,7 @@ struct connection_record {
     bool is(flag wanted) const noexcept { return (flags & wanted) != 0; }
     void set(flag wanted) noexcept { flags = static_cast<std::uint8_t>(flags | wanted); }
     void clear(flag unwanted) noexcept { flags = static_cast<std::uint8_t>(flags & ~unwanted); }
-    bool receiving() const noexcept {
-        return where == state::open && (flags & not_receiving) == 0;
-    }
+    bool receiving() const noexcept { return where == state::open && (flags & not_receiving) == 0; }
     bool has_output() const noexcept { return extra != nullptr && !extra->output.empty(); }
 };
 static_assert(sizeof(connection_record) == 32);

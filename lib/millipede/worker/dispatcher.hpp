@@ -104,9 +104,7 @@ class dispatcher final : public protocol {
     /// For messages that no command's handler takes.
     message_handler any_handler;
 
-    message_handler& handler_of(std::uint16_t command)
-        requires has_commands
-    {
+    message_handler& handler_of(std::uint16_t command) requires has_commands {
         auto& page = pages_[command >> 8];
         if (!page) page = std::make_unique<page_type>();
         return (*page)[command & 0xff];

@@ -6,7 +6,8 @@
 namespace millipede::detail {
 
 input::input(connection_pool& pool, worker_metrics& counters, options const& limits)
-    : pool_{&pool}, counters_{&counters},
+    : pool_{&pool},
+      counters_{&counters},
       scratch_{std::make_unique_for_overwrite<std::byte[]>(limits.scratch_bytes)},
       scratch_bytes_{limits.scratch_bytes} {}
 

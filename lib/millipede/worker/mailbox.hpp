@@ -30,7 +30,9 @@ class mailbox {
     enum class posted { full, quietly, must_wake };
 
     explicit mailbox(std::uint32_t capacity) noexcept : capacity_{capacity} {}
-    ~mailbox() { take_all([](mail&) {}); }
+    ~mailbox() {
+        take_all([](mail&) {});
+    }
     mailbox(mailbox const&) = delete;
     mailbox& operator=(mailbox const&) = delete;
 

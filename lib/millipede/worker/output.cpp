@@ -32,7 +32,10 @@ io_result write_some(connection_record& record, std::span<std::byte const> bytes
 
 output::output(connection_pool& pool, readiness& ready, worker_metrics& counters,
                options const& limits)
-    : pool_{&pool}, ready_{&ready}, counters_{&counters}, limits_{&limits},
+    : pool_{&pool},
+      ready_{&ready},
+      counters_{&counters},
+      limits_{&limits},
       gather_{std::make_unique_for_overwrite<std::byte[]>(limits.scratch_bytes)} {}
 
 void output::finish() noexcept {
@@ -70,8 +73,7 @@ void output::write_now(std::span<std::byte const> bytes) {
         bytes = bytes.subspan(written.size);
         if (bytes.empty()) return;
     }
-    if (!pool_->budget().take(bytes.size()))
-        return request_close(record, errc::buffers_exhausted);
+    if (!pool_->budget().take(bytes.size())) return request_close(record, errc::buffers_exhausted);
     pool_->extend(record).output.push_rest(payload{bytes});
     if (!record.is(flag::output_blocked)) wait_for_room(record);
 }

@@ -26,8 +26,7 @@ namespace millipede::detail {
 template <class Stream, class Ends>
 class stream_transport final : public transport {
   public:
-    explicit stream_transport(Stream stream)
-        : state_{std::make_shared<state>(std::move(stream))} {}
+    explicit stream_transport(Stream stream) : state_{std::make_shared<state>(std::move(stream))} {}
     ~stream_transport() override { close(); }
 
     void start(std::function<void(edge)> announce) override {

@@ -40,7 +40,8 @@ void worker::on_readiness() {
     in_turn_ = true;
     for (int collection = 0; collection < collections_per_turn; ++collection) {
         auto events = ready_.collect(events_);
-        for (auto const& event : events) handle(event.data.u64, edges_of(event.events));
+        for (auto const& event : events)
+            handle(event.data.u64, edges_of(event.events));
         if (events.size() < events_.size()) break;
     }
     end_turn();
@@ -145,8 +146,7 @@ void worker::settle() {
             if (record->where != state::open) continue;
             bool writes = record->has_output() && !record->is(flag::output_blocked) &&
                           !record->is(flag::close_requested);
-            if (writes && output_.flush_queue(*record) == output::flushed::all)
-                pool_.trim(*record);
+            if (writes && output_.flush_queue(*record) == output::flushed::all) pool_.trim(*record);
             settle(*record);
         }
     }

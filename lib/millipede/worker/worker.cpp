@@ -30,7 +30,8 @@ constexpr int last_reads_max = 16;
 
 std::size_t largest_session(std::span<protocol* const> protocols) {
     std::size_t largest = 0;
-    for (auto* speaker : protocols) largest = std::max(largest, speaker->session_bytes());
+    for (auto* speaker : protocols)
+        largest = std::max(largest, speaker->session_bytes());
     return largest;
 }
 
@@ -52,17 +53,22 @@ std::uint32_t ticks(std::chrono::milliseconds timeout, std::chrono::milliseconds
 } // namespace
 
 worker::worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols)
-    : index_{index}, limits_{&limits}, protocols_{protocols},
+    : index_{index},
+      limits_{&limits},
+      protocols_{protocols},
       pool_{index, limits.connections_per_worker, largest_session(protocols),
             limits.buffer_budget_bytes},
-      output_{pool_, ready_, counters_, limits}, input_{pool_, counters_, limits},
-      incoming_{limits.handoff_capacity}, mailbox_{limits.mailbox_capacity},
+      output_{pool_, ready_, counters_, limits},
+      input_{pool_, counters_, limits},
+      incoming_{limits.handoff_capacity},
+      mailbox_{limits.mailbox_capacity},
       tick_length_{tick_for(limits)} {}
 
 worker::~worker() {
     join();
     accepted_socket socket;
-    while (incoming_.take(socket)) socket_close(socket.descriptor, false);
+    while (incoming_.take(socket))
+        socket_close(socket.descriptor, false);
     cut_all();
 }
 
@@ -73,9 +79,13 @@ worker* worker::current() noexcept {
 error_code worker::post(std::unique_ptr<mail> request) {
     if (!running_.load(std::memory_order_acquire)) return errc::not_running;
     switch (mailbox_.post(std::move(request))) {
-    case mailbox::posted::full: return errc::mailbox_full;
-    case mailbox::posted::must_wake: asio::post(context_, [this] { take_mail(); }); break;
-    case mailbox::posted::quietly: break;
+    case mailbox::posted::full:
+        return errc::mailbox_full;
+    case mailbox::posted::must_wake:
+        asio::post(context_, [this] { take_mail(); });
+        break;
+    case mailbox::posted::quietly:
+        break;
     }
     return {};
 }
@@ -112,6 +122,7 @@ void worker::run() {
         }
     }
     running_.store(false, std::memory_order_release);
+    log_suppressed(refusals_.remaining(), failures_.remaining());
     if (on_ended_) on_ended_();
 }
 
@@ -224,13 +235,16 @@ void worker::schedule_tick() {
         auto now = std::chrono::steady_clock::now();
         tick_ = 1 + static_cast<std::uint32_t>((now - epoch_) / tick_length_);
         output_.tick = input_.tick = tick_;
-        if (auto more = refusals_.overdue(now))
-            log(warning) << "refused " << *more << " more connections, not logged one by one";
-        if (auto more = failures_.overdue(now))
-            log(error) << "handlers failed on " << *more << " more connections, not logged";
+        log_suppressed(refusals_.overdue(now), failures_.overdue(now));
         expire();
         schedule_tick();
     });
+}
+
+void worker::log_suppressed(std::optional<std::uint64_t> refusals,
+                            std::optional<std::uint64_t> failures) {
+    if (refusals) log(warning) << "refused: " << *refusals << " more suppressed";
+    if (failures) log(error) << "handler failed: " << *failures << " more suppressed";
 }
 
 void worker::expire() {

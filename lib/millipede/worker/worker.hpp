@@ -21,6 +21,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <thread>
@@ -92,6 +93,8 @@ class worker {
     connection_record* open(std::uint32_t protocol, int descriptor,
                             std::unique_ptr<transport> stream);
     void schedule_tick();
+    void log_suppressed(std::optional<std::uint64_t> refusals,
+                        std::optional<std::uint64_t> failures);
     void expire();
     void begin_stop();
     void stop_next(std::uint32_t slot);

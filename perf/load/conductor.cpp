@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "conductor.hpp"
+
+#include "quantity.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <string_view>
+#include <system_error>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+namespace load {
+
+namespace {
+
+// How long the workers may take for closing before they are taken for stuck.
+constexpr std::int64_t closing_ns_max = 20 * second_ns;
+
+// The machine-readable lines of --settle; whoever reads them acts on each at once.
+void announce(std::string_view what, std::string_view round, std::uint64_t count) {
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    std::printf("%.*s %.*s%lld.%06ld %llu\n", static_cast<int>(what.size()), what.data(),
+                static_cast<int>(round.size()), round.data(), static_cast<long long>(time.tv_sec),
+                time.tv_nsec / 1000, static_cast<unsigned long long>(count));
+    std::fflush(stdout);
+}
+
+double seconds_between(std::int64_t begin_ns, std::int64_t end_ns) {
+    return static_cast<double>(end_ns - begin_ns) / 1e9;
+}
+
+} // namespace
+
+conductor::conductor(options const& settings) : settings_{settings}, progress_{settings.progress} {
+    // Blocked here, before any thread exists, so that every thread inherits it.
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGINT);
+    sigaddset(&wanted, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
+    signals_ = ::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+    news_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (signals_ < 0 || news_ < 0)
+        throw std::system_error(errno, std::generic_category(), "signalfd or eventfd");
+    auto const notify = [descriptor = news_] {
+        std::uint64_t const one = 1;
+        [[maybe_unused]] auto const written = ::write(descriptor, &one, sizeof one);
+    };
+    for (std::uint32_t index = 0; index < settings.threads; ++index)
+        workers_.push_back(std::make_unique<worker>(
+            settings, work_share{.worker = index, .workers = settings.threads}, notify));
+}
+
+conductor::~conductor() {
+    ::close(signals_);
+    ::close(news_);
+}
+
+void conductor::run(run_result& result) {
+    result_ = &result;
+    began_ns_ = stage_began_ns_ = now_ns();
+    deadline_ns_ = began_ns_ + settings_.deadline.count();
+    for (auto& worker : workers_)
+        worker->start();
+    open();
+    if (!must_stop(now_ns())) run_load();
+    drain();
+    close();
+    progress_.clear();
+    result.wall_seconds = seconds_between(began_ns_, now_ns());
+    result.cpu = cpu_time::of_process();
+    for (auto const& worker : workers_) {
+        if (result.threads_stuck) break;
+        auto const& counts = worker->counts();
+        result.total.add(counts);
+        if (result.running_seconds > 0)
+            result.busiest_thread_share =
+                std::max(result.busiest_thread_share,
+                         counts.cpu_while_running.total_seconds() / result.running_seconds);
+    }
+}
+
+void conductor::open() {
+    if (settings_.settle) announce("busy", "0 ", 0);
+    auto const opened = await([this] { return all_completed(stage::opening); }, never_ns, true);
+    result_->opening_seconds = seconds_between(began_ns_, now_ns());
+    result_->opened_while_opening = sum(&statistics::opened);
+    result_->opened_all = opened == outcome::reached && sum(&statistics::errors) == 0;
+    if (settings_.settle && opened == outcome::reached)
+        announce("quiet", "0 ", sum(&statistics::open_now));
+}
+
+void conductor::run_load() {
+    auto const opened_before = sum(&statistics::opened);
+    lead_to(stage::running);
+    auto const began_ns = stage_began_ns_;
+    if (settings_.settle)
+        run_rounds();
+    else
+        await([this] { return all_completed(stage::running); },
+              began_ns + settings_.duration.count(), true);
+    result_->running_seconds = seconds_between(began_ns, now_ns());
+    result_->replies_while_running = sum(&statistics::replies);
+    result_->opened_while_running = sum(&statistics::opened) - opened_before;
+}
+
+void conductor::run_rounds() {
+    auto const began_ns = stage_began_ns_;
+    auto const rounds =
+        std::max<std::uint64_t>(1, static_cast<std::uint64_t>(settings_.duration.count()) /
+                                       static_cast<std::uint64_t>(second_ns));
+    auto const end_of_second = [&](std::uint64_t round) {
+        return began_ns + static_cast<std::int64_t>(round + 1) * second_ns;
+    };
+    auto const lost = [this] { return all_completed(stage::running); };
+    for (std::uint64_t round = 1; round <= rounds; ++round) {
+        if (await(lost, end_of_second(round - 1), true) != outcome::time_over) return;
+        auto const label = std::to_string(round) + " ";
+        auto const open_now = sum(&statistics::open_now);
+        announce("busy", label,
+                 open_now - std::min<std::uint64_t>(open_now, settings_.churn_per_second));
+        for (auto& worker : workers_)
+            worker->start_round(round);
+        auto const settled = [this, round] {
+            return std::ranges::all_of(workers_, [&](auto& w) { return w->has_settled(round); });
+        };
+        result_->rounds = round;
+        if (await(settled, never_ns, true) != outcome::reached) return;
+        announce("quiet", label, sum(&statistics::open_now));
+        if (now_ns() > end_of_second(round)) ++result_->rounds_late;
+    }
+    await(lost, end_of_second(rounds), true);
+}
+
+void conductor::drain() {
+    if (result_->interrupted || result_->too_many_errors)
+        for (auto& worker : workers_)
+            worker->forgive_unanswered();
+    lead_to(stage::draining);
+    auto until_ns = stage_began_ns_ + settings_.drain.count();
+    if (result_->interrupted) until_ns = std::min(until_ns, stage_began_ns_ + second_ns);
+    await([this] { return all_completed(stage::draining); }, std::min(until_ns, deadline_ns_),
+          false);
+}
+
+void conductor::close() {
+    if (settings_.settle) announce("busy", std::to_string(result_->rounds + 1) + " ", 0);
+    lead_to(stage::closing);
+    auto const closed = await([this] { return all_completed(stage::closing); },
+                              stage_began_ns_ + closing_ns_max, false);
+    result_->threads_stuck = closed != outcome::reached;
+    if (result_->threads_stuck) return;
+    lead_to(stage::finished);
+    for (auto& worker : workers_)
+        worker->join();
+    if (settings_.settle) announce("done", "", 0);
+}
+
+conductor::outcome conductor::await(std::function<bool()> const& reached, std::int64_t until_ns,
+                                    bool stoppable) {
+    for (;;) {
+        if (reached()) return outcome::reached;
+        auto const now = now_ns();
+        if (must_stop(now) && stoppable) return outcome::stopped;
+        if (now >= until_ns) return outcome::time_over;
+        if (progress_.due(now)) show_progress(now);
+        auto const wake_ns = std::min(until_ns, progress_.next_ns());
+        wait_for_news(stoppable ? std::min(wake_ns, deadline_ns_) : wake_ns);
+    }
+}
+
+void conductor::wait_for_news(std::int64_t until_ns) {
+    pollfd watched[] = {{.fd = news_, .events = POLLIN, .revents = 0},
+                        {.fd = signals_, .events = POLLIN, .revents = 0}};
+    auto const left_ns = std::clamp<std::int64_t>(until_ns - now_ns(), 0, 10 * second_ns);
+    timespec const timeout{.tv_sec = static_cast<time_t>(left_ns / second_ns),
+                           .tv_nsec = static_cast<long>(left_ns % second_ns)};
+    if (::ppoll(watched, 2, &timeout, nullptr) <= 0) return;
+    std::uint64_t ignored = 0;
+    [[maybe_unused]] auto const bytes = ::read(news_, &ignored, sizeof ignored);
+    if (watched[1].revents != 0) read_signals();
+}
+
+void conductor::read_signals() {
+    signalfd_siginfo signal{};
+    while (::read(signals_, &signal, sizeof signal) == sizeof signal) {
+        // Whoever asks twice does not want to wait for the results. But timeout(1) and shells send
+        // one wish as two signals, to the process and to its group.
+        if (result_->interrupted && now_ns() - interrupted_ns_ > second_ns / 4) ::_exit(1);
+        if (!result_->interrupted) interrupted_ns_ = now_ns();
+        result_->interrupted = true;
+    }
+}
+
+bool conductor::must_stop(std::int64_t now_ns) {
+    if (now_ns >= deadline_ns_ && stage_ <= stage::draining) result_->deadline_exceeded = true;
+    if (sum(&statistics::errors) >= settings_.errors_max) result_->too_many_errors = true;
+    return result_->interrupted || result_->deadline_exceeded || result_->too_many_errors;
+}
+
+void conductor::lead_to(stage wanted) {
+    stage_ = wanted;
+    stage_began_ns_ = now_ns();
+    for (auto& worker : workers_)
+        worker->lead_to(wanted);
+}
+
+bool conductor::all_completed(stage which) const {
+    return std::ranges::all_of(workers_,
+                               [&](auto& worker) { return worker->has_completed(which); });
+}
+
+std::uint64_t conductor::sum(counter statistics::*which) const {
+    std::uint64_t total = 0;
+    for (auto const& worker : workers_)
+        total += (worker->counts().*which).get();
+    return total;
+}
+
+void conductor::show_progress(std::int64_t now_ns) {
+    auto const whole = [](double value) {
+        return static_cast<std::uint64_t>(std::max(value, 0.0));
+    };
+    auto const opened = sum(&statistics::opened);
+    auto const errors = ", " + grouped(sum(&statistics::errors)) + " errors";
+    auto const elapsed_s = whole(seconds_between(stage_began_ns_, now_ns));
+    auto const duration_s = whole(static_cast<double>(settings_.duration.count()) / 1e9);
+    auto const by_replies = stage_ != stage::opening && settings_.mode == run_mode::echo;
+    auto const rate = progress_.rate_of(by_replies ? sum(&statistics::replies) : opened, now_ns);
+    if (stage_ == stage::opening) {
+        auto const missing =
+            static_cast<double>(settings_.connections) - static_cast<double>(opened);
+        auto const left = rate > 0 ? ", " + grouped(whole(missing / rate)) + " s left" : "";
+        return progress_.show("opening " + grouped(opened) + " of " +
+                                  grouped(settings_.connections) + ", " + grouped(whole(rate)) +
+                                  "/s" + left + errors,
+                              now_ns);
+    }
+    auto const state = stage_ == stage::running ? "running " : "draining ";
+    auto const time = stage_ == stage::running ? grouped(elapsed_s) + " of " + grouped(duration_s)
+                                               : grouped(elapsed_s);
+    progress_.show(state + time + " s, " + grouped(sum(&statistics::open_now)) + " connections, " +
+                       grouped(whole(rate)) + (by_replies ? " replies/s" : " opened/s") + errors,
+                   now_ns);
+}
+
+} // namespace load

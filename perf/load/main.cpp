@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "conductor.hpp"
+#include "options.hpp"
+#include "report.hpp"
+
+#include <cstdio>
+#include <exception>
+
+#include <unistd.h>
+
+namespace {
+
+constexpr int status_success = 0;
+constexpr int status_failure = 1;
+constexpr int status_usage = 2;
+
+int complain(char const* what) {
+    std::fprintf(stderr, "millipede-load: %s\n", what);
+    return status_usage;
+}
+
+int run(load::options const& settings) {
+    load::run_result result;
+    load::conductor conductor{settings};
+    conductor.run(result);
+    if (settings.json) std::printf("%s\n", load::as_json(settings, result).c_str());
+    // The lines of --settle stay alone on standard output.
+    else
+        std::fputs(load::as_text(settings, result).c_str(), settings.settle ? stderr : stdout);
+    std::fflush(stdout);
+    auto const reason = load::failure_reason(settings, result);
+    if (!reason.empty()) std::fprintf(stderr, "millipede-load: failed: %s\n", reason.c_str());
+    // A thread that did not end cannot be joined: leave without the destructors.
+    if (result.threads_stuck) ::_exit(status_failure);
+    return reason.empty() ? status_success : status_failure;
+}
+
+} // namespace
+
+int main(int argument_count, char** arguments) {
+    try {
+        auto const settings = load::parse_options(argument_count, arguments);
+        if (!settings) return status_success;
+        try {
+            return run(*settings);
+        } catch (std::exception const& error) {
+            complain(error.what());
+            return status_failure;
+        }
+    } catch (std::exception const& error) {
+        return complain(error.what());
+    }
+}

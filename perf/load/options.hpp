@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "target.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace load {
+
+enum class run_mode { hold, echo, rate, churn };
+std::string_view name(run_mode mode);
+
+enum class close_kind { reset, finish, mixed };
+std::string_view name(close_kind kind);
+
+struct options {
+    run_mode mode = run_mode::hold;
+    target server;
+
+    std::uint32_t connections = 100;
+    std::uint32_t concurrency = 256; // connects and logins in progress, in all
+    double open_rate = 0;            // per second, in all; 0: as fast as possible
+    bool login = true;
+    close_kind closing = close_kind::reset;
+
+    std::uint32_t size_bytes = 64;
+    std::uint32_t depth = 1;
+    double rate = 0; // per second, in all; 0: closed loop
+
+    std::uint32_t churn_per_second = 0;
+    std::uint32_t sends_per_second = 0;
+    bool settle = false;
+
+    std::uint32_t threads = 1;
+    std::uint32_t sources = 1;
+    std::chrono::nanoseconds duration{std::chrono::seconds{10}};
+    std::chrono::nanoseconds drain{std::chrono::seconds{10}};
+    std::chrono::nanoseconds deadline{};
+    std::uint64_t errors_max = 100;
+    std::uint64_t seed = 1;
+
+    std::uint32_t magic = 0x8eb6'9af7;
+    std::uint16_t command = 0x6102;
+    std::uint16_t login_command = 0x6101;
+    std::uint16_t login_uid_base = 1;
+
+    bool json = false;
+    bool progress = false;
+};
+
+// Empty after --help or --version, which it answers itself. Throws std::exception with a sentence
+// for everything that is wrong with the command line or with the limits of this process.
+std::optional<options> parse_options(int argument_count, char const* const* arguments);
+
+} // namespace load
