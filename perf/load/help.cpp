@@ -26,7 +26,8 @@ Lines of churn --settle on standard output, each written at once:
 Times are seconds with microseconds. Round 0 is the opening (from 0 to N). Rounds 1, 2, ... begin
 with a second between them, one per second of --duration, or at once if the round before took
 longer. A last busy line with floor 0 stands before the closing. The final text goes to standard
-error then; the object of --json comes on standard output, after done. Without --settle, drops and echoes are spread evenly over each second.
+error then; the object of --json comes on standard output, after done. Without --settle, drops
+and echoes are spread evenly over each second.
 
 Latency of an echo counts from the moment its request should have been sent, of a login from the
 moment its connection should have been opened. "own CPU" tells when this program is the limit.

@@ -140,7 +140,7 @@ void write_latency(json_writer& json, char const* what, histogram const& latency
 std::string failure_reason(options const& settings, run_result const& result) {
     if (result.threads_stuck) return "the deadline passed and a thread did not end";
     auto const errors = result.total.errors.get();
-    auto const some_errors = grouped(errors) + (errors == 1 ? " error: " : " errors, the first: ") +
+    auto some_errors = grouped(errors) + (errors == 1 ? " error: " : " errors, the first: ") +
                              result.total.first_error;
     if (result.deadline_exceeded)
         return "the deadline passed" + (errors > 0 ? "; " + some_errors : std::string{});

@@ -35,7 +35,7 @@ struct log_options {
     std::string file{};
 
     /// A file that reached this size is renamed to `<file>.00000` and counting ...
-    std::uint64_t rotate_bytes = 64 * 1024 * 1024;
+    std::uint64_t rotate_bytes = std::uint64_t{64} * 1024 * 1024;
     /// ... and so many of those are kept.
     std::uint32_t rotated_files_max = 8;
 

@@ -80,7 +80,7 @@ void worker::end_output(connection_record& record) noexcept {
 
 void worker::discard(connection_record& record) noexcept {
     using rest = input::rest;
-    auto left = input_.discard(record).left;
+    auto left = input_.discard(record);
     if (left == rest::ended || left == rest::failed) return release(record);
     if (left != rest::nothing) read_again_later(record);
 }

@@ -24,34 +24,35 @@ class input {
         drained, ///< All there was: an edge will announce more, unless the peer hung up.
         more,    ///< There may be more: read again, when it is this connection's turn.
         ended,   ///< The peer has ended its stream.
-        failed,  ///< `code` says why.
-    };
-    struct result {
-        rest left = rest::nothing;
-        error_code code{};
+        failed,  ///< `failure()` says why.
     };
 
     /// One read, and the handlers of what it brought. The caller has made `record` the output's
     /// current connection. \throws what handlers throw; std::bad_alloc
-    result receive(connection_record& record, basic_connection& connection, protocol& speaker);
+    rest receive(connection_record& record, basic_connection& connection, protocol& speaker);
 
     /// The handlers of what a pause kept. \throws as `receive`
     void resume(connection_record& record, basic_connection& connection, protocol& speaker);
 
     /// One read that is thrown away.
-    result discard(connection_record& record);
+    rest discard(connection_record& record);
+
+    /// Why the last call that answered `failed` did.
+    error_code const& failure() const noexcept { return failure_; }
 
     /// The time of activity; set by the worker.
     std::uint32_t tick = 0;
 
   private:
-    result read(connection_record& record, std::size_t& size);
+    rest read(connection_record& record, std::size_t& size);
+    rest fail(error_code const& why) noexcept;
     std::span<std::byte> scratch() noexcept { return {scratch_.get(), scratch_bytes_}; }
 
     connection_pool* pool_;
     worker_metrics* counters_;
     std::unique_ptr<std::byte[]> scratch_;
     std::size_t scratch_bytes_;
+    error_code failure_; // here and not in the results, which every message would carry along
 };
 
 } // namespace millipede::detail

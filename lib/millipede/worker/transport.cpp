@@ -7,36 +7,13 @@
 #include <cerrno>
 
 namespace millipede::detail {
-namespace {
-
-io_result result_of(ssize_t size) noexcept {
-    if (size >= 0) return {static_cast<std::size_t>(size), {}};
-    return {0, error_code{errno, boost::system::system_category()}};
-}
-
-} // namespace
-
-io_result socket_read(int descriptor, std::span<std::byte> room) noexcept {
-    for (;;) {
-        auto size = ::recv(descriptor, room.data(), room.size(), 0);
-        if (size >= 0 || errno != EINTR) return result_of(size);
-    }
-}
-
-io_result socket_write(int descriptor, std::span<std::byte const> bytes) noexcept {
-    for (;;) {
-        auto size = ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (size >= 0 || errno != EINTR) return result_of(size);
-    }
-}
-
 io_result socket_write(int descriptor, std::span<iovec const> buffers) noexcept {
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(buffers.data());
     message.msg_iovlen = buffers.size();
     for (;;) {
         auto size = ::sendmsg(descriptor, &message, MSG_NOSIGNAL);
-        if (size >= 0 || errno != EINTR) return result_of(size);
+        if (size >= 0 || errno != EINTR) return io_result_of(size);
     }
 }
 

@@ -5,8 +5,10 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -58,8 +60,27 @@ class transport {
     virtual boost::asio::ip::tcp::endpoint remote_endpoint(error_code& code) const = 0;
 };
 
-io_result socket_read(int descriptor, std::span<std::byte> room) noexcept;
-io_result socket_write(int descriptor, std::span<std::byte const> bytes) noexcept;
+/// What became of a system call that answered `size`.
+inline io_result io_result_of(ssize_t size) noexcept {
+    if (size >= 0) return {static_cast<std::size_t>(size), {}};
+    return {0, error_code{errno, boost::system::system_category()}};
+}
+
+// Inline, because these two are on the way of every message.
+inline io_result socket_read(int descriptor, std::span<std::byte> room) noexcept {
+    for (;;) {
+        auto size = ::recv(descriptor, room.data(), room.size(), 0);
+        if (size >= 0 || errno != EINTR) return io_result_of(size);
+    }
+}
+
+inline io_result socket_write(int descriptor, std::span<std::byte const> bytes) noexcept {
+    for (;;) {
+        auto size = ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (size >= 0 || errno != EINTR) return io_result_of(size);
+    }
+}
+
 io_result socket_write(int descriptor, std::span<iovec const> buffers) noexcept;
 void socket_shutdown_write(int descriptor) noexcept;
 /// \param abort with a reset, which frees unsent output at once; else the kernel goes on sending.

@@ -94,20 +94,19 @@ void worker::handle(std::uint64_t token, edge edges) {
 void worker::receive(connection_record& record, bool hung_up) {
     using rest = input::rest;
     auto& speaker = *protocols_[record.protocol];
-    input::result result;
+    rest left;
     do {
-        result = {};
+        left = rest::nothing;
         converse(record, [&](basic_connection& connection) {
-            result = input_.receive(record, connection, speaker);
+            left = input_.receive(record, connection, speaker);
         });
         // No edge will come after a hang-up: read on to the end.
-    } while (hung_up && result.left == rest::drained && record.receiving());
+    } while (hung_up && left == rest::drained && record.receiving());
 
-    bool end_requested = record.is(flag::close_requested);
-    if (result.left == rest::more && !end_requested) read_again_later(record);
-    if (result.left == rest::ended && !end_requested) return close(record, errc::closed_by_peer);
-    if (result.left == rest::failed && !end_requested) return close(record, result.code);
-    settle(record);
+    if (record.is(flag::close_requested)) return settle(record);
+    if (left == rest::more) return read_again_later(record);
+    if (left == rest::ended) return close(record, errc::closed_by_peer);
+    if (left == rest::failed) return close(record, input_.failure());
 }
 
 void worker::writable(connection_record& record) {
