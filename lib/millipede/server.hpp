@@ -35,6 +35,7 @@ class server : public basic_server {
         : basic_server{std::move(wanted)}, dispatcher_{std::move(settings)} {
         speak(dispatcher_);
     }
+    ~server() override { shut_down(); }
 
     /// Calls `handler(connection, message)` for every frame of `Message::command`, with its data
     /// read as `Message`. Data of a wrong length ends the connection (`errc::bad_message`).

@@ -30,6 +30,7 @@ constexpr std::array<std::string_view, 6> severity_names{"trace",   "debug", "in
                                                          "warning", "error", "fatal"};
 
 std::atomic<bool> sink_installed{false};
+std::atomic<logging*> active_logging{nullptr};
 std::atomic<std::uint64_t> lines_dropped{0};
 // Lines handed to Boost.Log and not yet written. The bound is kept here, before a record is made:
 // Boost.Log's own bounded queue drops without counting, and makes the record first.
@@ -153,10 +154,12 @@ logging::logging(log_options const& settings) {
     sink_ = std::make_unique<sink>(settings);
     lines_waiting_max.store(settings.queue_capacity);
     set_log_level(settings.level);
+    active_logging.store(this);
     sink_installed.store(true, std::memory_order_release);
 }
 
 logging::~logging() {
+    active_logging.store(nullptr);
     sink_installed.store(false, std::memory_order_release);
     sink_.reset();
 }
@@ -167,6 +170,10 @@ bool logging::active() noexcept {
 
 void logging::flush() {
     sink_->flush();
+}
+
+void logging::flush_active() {
+    if (auto* active = active_logging.load()) active->flush();
 }
 
 std::uint64_t log_lines_dropped() noexcept {

@@ -61,6 +61,9 @@ class logging {
     /// Waits until all lines logged so far are written. Any thread.
     void flush();
 
+    /// The same for the one that exists, if one does.
+    static void flush_active();
+
   private:
     class sink;
     std::unique_ptr<sink> sink_;

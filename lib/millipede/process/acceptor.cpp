@@ -49,7 +49,7 @@ asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint
     } catch (boost::system::system_error const& failure) {
         throw listen_error{to_string(endpoint), failure.code()};
     }
-    listeners_.push_back({std::move(socket), protocol});
+    listeners_.push_back({std::move(socket), protocol, false});
     return listeners_.back().socket.local_endpoint();
 }
 
@@ -67,7 +67,9 @@ void acceptor::stop() {
 }
 
 void acceptor::wait(listener& from) {
+    if (std::exchange(from.waiting, true)) return;
     from.socket.async_wait(asio::ip::tcp::acceptor::wait_read, [this, &from](error_code code) {
+        from.waiting = false;
         if (code || !from.socket.is_open() || paused_) return;
         accept_batch(from);
         if (!paused_) wait(from);

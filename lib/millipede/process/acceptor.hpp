@@ -37,6 +37,7 @@ class acceptor {
     struct listener {
         boost::asio::ip::tcp::acceptor socket;
         std::uint32_t protocol;
+        bool waiting = false; ///< For newcomers; at most one wait each.
     };
 
     void wait(listener& from);

@@ -37,10 +37,12 @@ std::string with_thousands(std::uint64_t number) {
 
 basic_server::basic_server(options wanted) : limits_{validated(std::move(wanted))} {}
 
-basic_server::~basic_server() {
+void basic_server::shut_down() noexcept {
+    acceptor_.reset();
     if (!workers_) return;
     workers_->stop();
     workers_->join();
+    workers_.reset();
 }
 
 void basic_server::require_not_started(char const* what) const {
@@ -78,12 +80,18 @@ void basic_server::log_budget() const {
 }
 
 void basic_server::run() {
+    if (std::exchange(ran_, true)) throw std::logic_error{"run(): the server has run already"};
     start();
     if (limits_.handle_signals) wait_for_signal();
     for (auto& task : periodics_)
         schedule(task);
     auto guard = boost::asio::make_work_guard(context_);
-    context_.run();
+    try {
+        context_.run();
+    } catch (...) { // handlers must not run on while the caller's objects are destroyed
+        shut_down();
+        throw;
+    }
     workers_->join();
 }
 
@@ -133,6 +141,7 @@ void basic_server::begin_stop() {
     deadline_.async_wait([](error_code code) {
         if (code) return;
         log(fatal) << "a handler holds a worker's thread beyond the deadline: ending the process";
+        logging::flush_active();
         std::quick_exit(EXIT_FAILURE);
     });
 }
@@ -143,7 +152,7 @@ void basic_server::all_ended() {
 
 metrics basic_server::metrics() const {
     millipede::metrics sum;
-    if (!started_) return sum;
+    if (!started_ || !workers_) return sum;
     sum += acceptor_->counters();
     workers_->add_to(sum);
     return sum;

@@ -41,7 +41,7 @@ class basic_server {
 
     basic_server(basic_server const&) = delete;
     basic_server& operator=(basic_server const&) = delete;
-    virtual ~basic_server();
+    virtual ~basic_server() = default;
 
     /// Binds, allocates and starts the workers; from here on clients can connect. Logs the memory
     /// budget. `run()` calls it, unless it has been called.
@@ -54,6 +54,8 @@ class basic_server {
     /// closes, within `options::stop_timeout`. A second signal has its default effect.
     /// When a handler still holds a worker's thread a second after the deadline, the process is
     /// ended with status 1: there is no safe way to end a thread.
+    /// \throws what `start()` throws; std::logic_error when called a second time; and what a
+    ///         handler that was posted to `get_executor()` lets escape, after everything was ended.
     void run();
 
     /// Any thread, any time; returns at once.
@@ -88,6 +90,9 @@ class basic_server {
 
     /// Before the start. Outlives the server's run.
     void speak(detail::protocol& speaker) { protocols_.push_back(&speaker); }
+    /// Ends the workers and all connections. The last owner of protocols calls it in its
+    /// destructor: handlers may run until it returns.
+    void shut_down() noexcept;
     /// \throws std::logic_error when the server has been started.
     void require_not_started(char const* what) const;
     error_code post(connection_id id, std::unique_ptr<detail::mail> request);
@@ -116,6 +121,7 @@ class basic_server {
     boost::asio::signal_set signals_{context_};
     boost::asio::steady_timer deadline_{context_};
     bool stopping_ = false;
+    bool ran_ = false;
     std::atomic<bool> started_{false};
 };
 

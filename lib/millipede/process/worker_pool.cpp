@@ -31,7 +31,7 @@ void worker_pool::join() {
 }
 
 std::uint64_t worker_pool::load(std::uint32_t index) const noexcept {
-    return placed_[index] - workers_[index]->counters().released.load();
+    return placed_[index].total - workers_[index]->counters().released.load();
 }
 
 bool worker_pool::place(accepted_socket socket) {
@@ -46,13 +46,14 @@ bool worker_pool::place(accepted_socket socket) {
     }
     if (least >= limits_->connections_per_worker) return false;
     if (!workers_[chosen]->incoming().push(socket)) return false;
-    ++placed_[chosen];
+    ++placed_[chosen].total;
+    placed_[chosen].to_wake = true;
     return true;
 }
 
 void worker_pool::wake() {
-    for (auto& worker : workers_)
-        worker->wake();
+    for (std::uint32_t index = 0; index < size(); ++index)
+        if (std::exchange(placed_[index].to_wake, false)) workers_[index]->wake();
 }
 
 void worker_pool::add_to(metrics& sum) const noexcept {

@@ -44,7 +44,11 @@ class worker_pool {
 
     options const* limits_;
     std::vector<std::unique_ptr<worker>> workers_;
-    std::vector<std::uint64_t> placed_; // sockets ever given to each; the acceptor's
+    struct placement {
+        std::uint64_t total = 0; ///< Sockets ever given to the worker.
+        bool to_wake = false;    ///< There are new ones since the last `wake`.
+    };
+    std::vector<placement> placed_; // by worker; the acceptor's
     std::atomic<std::uint32_t> alive_{0};
     std::function<void()> on_all_ended_;
 };

@@ -31,7 +31,12 @@ edge edges_of(std::uint32_t events) noexcept {
 
 void worker::wait_for_readiness() {
     ready_.async_wait([this] {
-        on_readiness();
+        try {
+            on_readiness();
+        } catch (...) { // no memory; this worker must not go deaf for it
+            wait_for_readiness();
+            throw;
+        }
         wait_for_readiness();
     });
 }

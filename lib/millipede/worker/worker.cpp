@@ -117,6 +117,7 @@ void worker::run() {
             break;
         } catch (std::exception const& failure) {
             // From a handler that the user gave to the worker's executor: the loop goes on.
+            in_turn_ = false;
             ++counters_.callback_failures;
             log(error) << "worker " << index_ << ": a posted handler failed: " << failure.what();
         }
@@ -236,8 +237,8 @@ void worker::schedule_tick() {
         tick_ = 1 + static_cast<std::uint32_t>((now - epoch_) / tick_length_);
         output_.tick = input_.tick = tick_;
         log_suppressed(refusals_.overdue(now), failures_.overdue(now));
-        expire();
         schedule_tick();
+        expire();
     });
 }
 
