@@ -104,6 +104,7 @@ asio::awaitable<void> login(client_settings const& settings) {
     auto stream = co_await open(settings);
     co_await log_in(stream, settings);
     std::cout << "logged in as " << settings.uid << std::endl;
+    if (settings.hold == std::chrono::milliseconds::zero()) co_return;
     auto ended = co_await (end_of(stream) || pause(settings.hold));
     if (ended.index() == 0) throw std::runtime_error{"hold: the server ended the connection"};
     std::cout << "held for " << settings.hold.count() << " ms" << std::endl;
