@@ -42,6 +42,7 @@ struct connection_record {
         needs_settling = 16, ///< On the worker's list of connections to flush or to close.
         input_waits = 32,    ///< On the list of those whose last read left more behind.
         abort_on_close = 64, ///< Ends with a reset: nobody waits for the output any more.
+        hung_up = 128,       ///< The peer ended its stream: no edge will come, read to the end.
     };
     /// While one of these is set, no message is handled.
     static constexpr std::uint8_t not_receiving = output_blocked | input_paused | close_requested;

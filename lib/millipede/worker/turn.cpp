@@ -68,7 +68,7 @@ void worker::on_waiting_input() {
             input_.resume(*record, connection, *protocols_[record->protocol]);
         });
         if (record->receiving())
-            receive(*record, false);
+            receive(*record);
         else
             settle(*record);
     }
@@ -91,12 +91,13 @@ void worker::handle(std::uint64_t token, edge edges) {
         record = pool_.find_token(token);
         if (!record) return;
     }
+    if (has(edges, edge::hangup)) record->set(flag::hung_up);
     if (!has(edges, edge::readable)) return;
     if (record->where == state::lingering) return discard(*record);
-    if (record->receiving()) receive(*record, has(edges, edge::hangup));
+    if (record->receiving()) receive(*record);
 }
 
-void worker::receive(connection_record& record, bool hung_up) {
+void worker::receive(connection_record& record) {
     using rest = input::rest;
     auto& speaker = *protocols_[record.protocol];
     rest left;
@@ -105,8 +106,7 @@ void worker::receive(connection_record& record, bool hung_up) {
         converse(record, [&](basic_connection& connection) {
             left = input_.receive(record, connection, speaker);
         });
-        // No edge will come after a hang-up: read on to the end.
-    } while (hung_up && left == rest::drained && record.receiving());
+    } while (left == rest::drained && record.is(flag::hung_up) && record.receiving());
 
     if (record.is(flag::close_requested)) return settle(record);
     if (left == rest::more) return read_again_later(record);

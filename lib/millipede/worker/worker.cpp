@@ -233,9 +233,10 @@ void worker::schedule_tick() {
     tick_timer_.expires_after(tick_length_);
     tick_timer_.async_wait([this](error_code code) {
         if (code) return;
+        // Counted, not read off a clock: after a stall, what was active just before it would look
+        // as if it had been idle all the while, and be timed out too early.
+        output_.tick = input_.tick = ++tick_;
         auto now = std::chrono::steady_clock::now();
-        tick_ = 1 + static_cast<std::uint32_t>((now - epoch_) / tick_length_);
-        output_.tick = input_.tick = tick_;
         log_suppressed(refusals_.overdue(now), failures_.overdue(now));
         schedule_tick();
         expire();
@@ -301,7 +302,7 @@ void worker::stop_next(std::uint32_t slot) {
         bool again = still_open();
         for (int reads = 0; again && record.receiving() && reads < last_reads_max; ++reads) {
             record.clear(connection_record::input_waits);
-            receive(record, false);
+            receive(record);
             again = still_open() && record.is(connection_record::input_waits);
         }
         if (still_open()) close(record, errc::stopping);

@@ -107,7 +107,7 @@ class worker {
     void on_waiting_input();
     void end_turn();
     void handle(std::uint64_t token, edge edges);
-    void receive(connection_record& record, bool hung_up);
+    void receive(connection_record& record);
     void writable(connection_record& record);
     void read_again_later(connection_record& record);
     void settle();
@@ -138,7 +138,6 @@ class worker {
     mailbox mailbox_;
     boost::asio::steady_timer tick_timer_{context_};
     boost::asio::steady_timer stop_timer_{context_};
-    std::chrono::steady_clock::time_point epoch_ = std::chrono::steady_clock::now();
     std::chrono::milliseconds tick_length_;
     std::uint32_t tick_ = 1;
     std::array<epoll_event, 256> events_;
