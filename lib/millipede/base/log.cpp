@@ -59,10 +59,14 @@ class line_writer
     }
 
     void consume(blog::record_view const& record, std::string const& line) {
-        if (file_)
-            file_->consume(record, line);
-        else
-            std::fprintf(stderr, "%s\n", line.c_str());
+        try {
+            if (file_)
+                file_->consume(record, line);
+            else
+                std::fprintf(stderr, "%s\n", line.c_str());
+        } catch (...) { // no room, no descriptor: an exception would end the log thread
+            lines_dropped.fetch_add(1, std::memory_order_relaxed);
+        }
         // Flush when nobody waits: a quiet log is up to date, a busy one is not slowed down.
         if (lines_waiting.fetch_sub(1, std::memory_order_relaxed) == 1 && file_) file_->flush();
     }

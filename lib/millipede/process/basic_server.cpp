@@ -52,14 +52,26 @@ void basic_server::require_not_started(char const* what) const {
 void basic_server::start() {
     if (started_) return;
     if (!logging::active()) logging_ = std::make_unique<logging>(limits_.log);
-    auto& workers = workers_.emplace(limits_, protocols_);
-    auto& acceptor = acceptor_.emplace(context_, workers, limits_);
-    for (auto const& text : limits_.listen)
-        endpoints_.push_back(acceptor.listen(parse_endpoint(text), 0));
+    workers_.emplace(limits_, protocols_);
+    acceptor_.emplace(context_, *workers_, limits_);
+    listen();
     log_budget();
     started_ = true;
-    workers.start([this] { boost::asio::post(context_, [this] { all_ended(); }); });
-    acceptor.start();
+    workers_->start([this] { boost::asio::post(context_, [this] { context_.stop(); }); });
+    acceptor_->start();
+}
+
+void basic_server::listen() {
+    endpoints_.clear();
+    try {
+        for (auto const& text : limits_.listen)
+            endpoints_.push_back(acceptor_->listen(parse_endpoint(text), 0));
+    } catch (...) { // as if nothing had happened: start() may be tried again
+        endpoints_.clear();
+        acceptor_.reset();
+        workers_.reset();
+        throw;
+    }
 }
 
 void basic_server::log_budget() const {
@@ -80,8 +92,9 @@ void basic_server::log_budget() const {
 }
 
 void basic_server::run() {
-    if (std::exchange(ran_, true)) throw std::logic_error{"run(): the server has run already"};
+    if (ran_) throw std::logic_error{"run(): the server has run already"};
     start();
+    ran_ = true;
     if (limits_.handle_signals) wait_for_signal();
     for (auto& task : periodics_)
         schedule(task);
@@ -89,7 +102,9 @@ void basic_server::run() {
     try {
         context_.run();
     } catch (...) { // handlers must not run on while the caller's objects are destroyed
-        shut_down();
+        acceptor_->stop();
+        workers_->stop();
+        workers_->join();
         throw;
     }
     workers_->join();
@@ -127,7 +142,9 @@ void basic_server::schedule(periodic& task) {
         try {
             task.function();
         } catch (std::exception const& failure) {
-            log(error) << "a function of every() failed: " << failure.what();
+            callback_failed(failure.what());
+        } catch (...) {
+            callback_failed("not a std::exception");
         }
         schedule(task);
     });
@@ -146,13 +163,15 @@ void basic_server::begin_stop() {
     });
 }
 
-void basic_server::all_ended() {
-    context_.stop();
+void basic_server::callback_failed(std::string_view what) {
+    ++counters_.callback_failures;
+    log(error) << "a function of every() failed: " << what;
 }
 
 metrics basic_server::metrics() const {
     millipede::metrics sum;
     if (!started_ || !workers_) return sum;
+    sum += counters_;
     sum += acceptor_->counters();
     workers_->add_to(sum);
     return sum;

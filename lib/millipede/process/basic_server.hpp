@@ -23,6 +23,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 namespace millipede {
@@ -107,8 +108,9 @@ class basic_server {
     void log_budget() const;
     void wait_for_signal();
     void schedule(periodic& task);
+    void listen();
     void begin_stop();
-    void all_ended();
+    void callback_failed(std::string_view what);
 
     options limits_;
     std::unique_ptr<logging> logging_;
@@ -118,6 +120,7 @@ class basic_server {
     std::optional<detail::acceptor> acceptor_;
     std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
     std::list<periodic> periodics_;
+    worker_metrics counters_; // of the thread of run()
     boost::asio::signal_set signals_{context_};
     boost::asio::steady_timer deadline_{context_};
     bool stopping_ = false;

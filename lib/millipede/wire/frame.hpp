@@ -143,6 +143,14 @@ class frame_codec {
         }
     }
 
+    /// The frame of `command` and `data`.
+    /// \throws std::length_error when it would exceed `size_max()`.
+    template <byte_sink Sink>
+    void encode(std::uint16_t command, std::span<std::byte const> data, Sink& sink) const {
+        append_head(command, data.size(), sink);
+        sink.append(data);
+    }
+
     /// The frame of `command` and `data`, encoded once, for any number of connections.
     /// \throws std::length_error when it would exceed `size_max()`.
     payload encode(std::uint16_t command, std::span<std::byte const> data) const {

@@ -52,6 +52,19 @@ class connection : public basic_connection {
         return basic_connection::send(encode_payload(*codec_, message));
     }
 
+    /// The same for a command and its data, where the codec has commands.
+    bool send(std::uint16_t command, std::span<std::byte const> data) requires
+        requires(Codec const& codec, counting_sink& sink) {
+        codec.encode(command, data, sink);
+    }
+    {
+        if (out().gathers(record())) {
+            codec_->encode(command, data, out());
+            return true;
+        }
+        return basic_connection::send(codec_->encode(command, data));
+    }
+
     Codec const& get_codec() const noexcept { return *codec_; }
 
     /// A message encoded once, to be sent to many.

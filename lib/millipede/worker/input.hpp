@@ -41,7 +41,7 @@ class input {
     error_code const& failure() const noexcept { return failure_; }
 
     /// The time of activity; set by the worker.
-    std::uint32_t tick = 0;
+    std::uint32_t tick = 1;
 
   private:
     rest read(connection_record& record, std::size_t& size);

@@ -66,7 +66,8 @@ void output::flush_gathered() {
 // Bytes of the current connection that must follow what it sent before, whole messages or not.
 void output::write_now(std::span<std::byte const> bytes) {
     auto& record = *current_;
-    if (!record.has_output() && !record.is(flag::output_blocked)) {
+    bool waits = record.has_output() || record.is(flag::output_blocked);
+    if (!waits) {
         auto written = write_some(record, bytes);
         counters_->bytes_sent += written.size;
         if (written.code && !written.would_block()) return request_close(record, written.code);
@@ -75,7 +76,11 @@ void output::write_now(std::span<std::byte const> bytes) {
     }
     if (!pool_->budget().take(bytes.size())) return request_close(record, errc::buffers_exhausted);
     pool_->extend(record).output.push_rest(payload{bytes});
-    if (!record.is(flag::output_blocked)) wait_for_room(record);
+    if (record.is(flag::output_blocked)) return;
+    if (waits)
+        flush_queue(record); // nobody has tried yet, so no edge would come
+    else
+        wait_for_room(record);
 }
 
 bool output::send(connection_record& record, payload message) {
@@ -90,18 +95,18 @@ bool output::send(connection_record& record, payload message) {
         append(message.bytes());
         return true;
     }
-    flush_gathered();
     if (!enqueue(record, std::move(message))) return false;
-    flush_queue(record);
+    if (!record.is(flag::output_blocked)) flush_queue(record);
     return true;
 }
 
 bool output::enqueue(connection_record& record, payload message) {
+    if (&record == current_) flush_gathered(); // it was sent before
     auto size = message.size();
     auto& queue = pool_->extend(record).output;
-    if (!queue.empty() && queue.bytes() + size > limits_->output_max_bytes &&
-        !make_room(record, size))
-        return false;
+    auto full = [&] { return !queue.empty() && queue.bytes() + size > limits_->output_max_bytes; };
+    if (full() && !record.is(flag::output_blocked)) flush_queue(record);
+    if (full() && !make_room(record, size)) return false;
     if (!pool_->budget().take(size)) {
         if (limits_->overflow == overflow_policy::close)
             request_close(record, errc::buffers_exhausted);
@@ -147,7 +152,8 @@ output::flushed output::flush_queue(connection_record& record) noexcept {
         counters_->bytes_sent += written.size;
         queue.consume(written.size);
         pool_->budget().give_back(written.size);
-        pool_->touch(record, tick);
+        // Progress, for the write timeout; the idle timeout is about what the peer sends.
+        if (record.is(flag::output_blocked)) pool_->touch(record, tick);
     }
     return flushed::all;
 }

@@ -65,7 +65,7 @@ class output {
     void settle_later(connection_record& record) noexcept;
 
     /// The time that `block` counts from; set by the worker.
-    std::uint32_t tick = 0;
+    std::uint32_t tick = 1;
 
   private:
     void append_large(std::span<std::byte const> bytes);

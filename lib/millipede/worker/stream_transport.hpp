@@ -5,7 +5,6 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/write.hpp>
 
 #include <algorithm>
 #include <array>
@@ -39,6 +38,7 @@ class stream_transport final : public transport {
         if (self.read_begin == self.read_end) {
             if (self.read_code == boost::asio::error::eof) return {};
             if (self.read_code) return {0, self.read_code};
+            if (self.write_code) return {0, self.write_code}; // as a socket tells of a reset
             return {0, make_error_code(boost::system::errc::operation_would_block)};
         }
         auto size = std::min(room.size(), self.read_end - self.read_begin);
@@ -51,16 +51,16 @@ class stream_transport final : public transport {
     io_result write(std::span<iovec const> buffers) override {
         auto& self = *state_;
         if (self.write_code) return {0, self.write_code};
-        if (!self.output.empty())
+        auto before = self.output.size();
+        if (self.writing || before == output_max)
             return {0, make_error_code(boost::system::errc::operation_would_block)};
         for (auto const& buffer : buffers) {
             auto room = output_max - self.output.size();
             auto const* data = static_cast<std::byte const*>(buffer.iov_base);
             self.output.insert(self.output.end(), data, data + std::min(room, buffer.iov_len));
         }
-        auto size = self.output.size();
-        if (size != 0) write_output(state_);
-        return {size, {}};
+        if (!self.output.empty()) write_more(state_);
+        return {self.output.size() - before, {}};
     }
 
     bool flushed() const override { return state_->output.empty() || state_->write_code; }
@@ -87,7 +87,8 @@ class stream_transport final : public transport {
         std::size_t read_begin = 0;
         std::size_t read_end = 0;
         error_code read_code;
-        std::vector<std::byte> output; // being written; empty when nothing is
+        std::vector<std::byte> output; // taken, and not written yet
+        bool writing = false;          // while it is, `output` must not change
         error_code write_code;
     };
     using state_pointer = std::shared_ptr<state>;
@@ -103,13 +104,21 @@ class stream_transport final : public transport {
             });
     }
 
-    static void write_output(state_pointer const& self) {
-        boost::asio::async_write(self->stream, boost::asio::buffer(self->output),
-                                 [self](error_code code, std::size_t) {
-                                     self->write_code = code;
-                                     self->output.clear();
-                                     if (self->announce) self->announce(edge::writable);
-                                 });
+    static void write_more(state_pointer const& self) {
+        self->writing = true;
+        self->stream.async_write_some(boost::asio::buffer(self->output), [self](error_code code,
+                                                                                std::size_t size) {
+            self->writing = false;
+            self->write_code = code;
+            if (code)
+                self->output.clear(); // nobody will take it any more
+            else
+                self->output.erase(self->output.begin(),
+                                   self->output.begin() + static_cast<std::ptrdiff_t>(size));
+            if (!self->announce) return;
+            self->announce(code ? edge::readable | edge::writable | edge::hangup : edge::writable);
+            if (self->announce && !self->writing && !self->output.empty()) write_more(self);
+        });
     }
 
     state_pointer state_;

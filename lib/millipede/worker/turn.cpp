@@ -62,15 +62,10 @@ void worker::on_waiting_input() {
         auto* record = pool_.find_token(token);
         if (!record) continue;
         record->clear(flag::input_waits);
-        if (record->where == state::lingering) discard(*record);
-        if (!record->receiving()) continue;
-        converse(*record, [&](basic_connection& connection) {
-            input_.resume(*record, connection, *protocols_[record->protocol]);
-        });
-        if (record->receiving())
-            receive(*record);
-        else
-            settle(*record);
+        if (record->where == state::lingering)
+            discard(*record);
+        else if (record->receiving())
+            read_on(*record);
     }
     end_turn();
 }
@@ -94,7 +89,22 @@ void worker::handle(std::uint64_t token, edge edges) {
     if (has(edges, edge::hangup)) record->set(flag::hung_up);
     if (!has(edges, edge::readable)) return;
     if (record->where == state::lingering) return discard(*record);
-    if (record->receiving()) receive(*record);
+    // One that is to be revisited has messages to handle before what comes now.
+    if (record->receiving() && !record->is(flag::input_waits)) receive(*record);
+}
+
+// What a pause kept first, and then one read.
+void worker::read_on(connection_record& record) {
+    record.clear(flag::input_waits);
+    if (record.extra && !record.extra->input.empty()) {
+        converse(record, [&](basic_connection& connection) {
+            input_.resume(record, connection, *protocols_[record.protocol]);
+        });
+    }
+    if (record.receiving())
+        receive(record);
+    else
+        settle(record);
 }
 
 void worker::receive(connection_record& record) {
@@ -121,7 +131,8 @@ void worker::writable(connection_record& record) {
             return release(record);
         if (result != output::flushed::all) return settle(record);
     }
-    if (record.extra && record.extra->stream && !record.extra->stream->flushed()) return;
+    if (record.extra && record.extra->stream && !record.extra->stream->flushed())
+        return pool_.touch(record, tick_); // it has taken some
     pool_.unblock(record, tick_);
     if (record.where == state::flushing) return end_output(record);
     pool_.trim(record);

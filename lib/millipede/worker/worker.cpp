@@ -27,6 +27,7 @@ constexpr std::uint32_t slice = 1'024;
 
 // When the server stops, a connection whose input never ends is read so often at most.
 constexpr int last_reads_max = 16;
+constexpr int last_stream_reads_max = 256;
 
 std::size_t largest_session(std::span<protocol* const> protocols) {
     std::size_t largest = 0;
@@ -111,20 +112,30 @@ void worker::join() {
 void worker::run() {
     ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
     begin();
-    for (;;) {
+    // What escapes comes from a handler that the user gave to the executor: the loop goes on.
+    for (bool ended = false; !ended;) {
         try {
             context_.run();
-            break;
+            ended = true;
         } catch (std::exception const& failure) {
-            // From a handler that the user gave to the worker's executor: the loop goes on.
-            in_turn_ = false;
-            ++counters_.callback_failures;
-            log(error) << "worker " << index_ << ": a posted handler failed: " << failure.what();
+            posted_handler_failed(failure.what());
+        } catch (...) {
+            posted_handler_failed("not a std::exception");
         }
     }
     running_.store(false, std::memory_order_release);
     log_suppressed(refusals_.remaining(), failures_.remaining());
     if (on_ended_) on_ended_();
+}
+
+void worker::posted_handler_failed(std::string_view what) noexcept {
+    in_turn_ = false;
+    ++counters_.callback_failures;
+    try {
+        log(error) << "worker " << index_ << ": a posted handler failed: " << what;
+    } catch (...) {
+        // The counter tells.
+    }
 }
 
 void worker::begin() {
@@ -155,8 +166,7 @@ void worker::take_mail() {
         try {
             request.run(*this);
         } catch (std::exception const& failure) {
-            ++counters_.callback_failures;
-            log(error) << "worker " << index_ << ": a posted function failed: " << failure.what();
+            posted_handler_failed(failure.what());
         }
     });
     end_turn();
@@ -301,17 +311,36 @@ void worker::stop_next(std::uint32_t slot) {
         };
         bool again = still_open();
         for (int reads = 0; again && record.receiving() && reads < last_reads_max; ++reads) {
-            record.clear(connection_record::input_waits);
-            receive(record);
+            read_on(record);
             again = still_open() && record.is(connection_record::input_waits);
         }
-        if (still_open()) close(record, errc::stopping);
+        if (still_open() && record.descriptor >= 0) close(record, errc::stopping);
     }
     end_turn();
     if (slot < pool_.all().touched())
         asio::post(context_, [this, slot] { stop_next(slot); });
     else
-        end_if_stopped();
+        stop_streams(last_stream_reads_max, counters_.bytes_received);
+}
+
+// Streams read by themselves, some bytes in each cycle of the io_context: they are closed when a
+// cycle has brought nothing more.
+void worker::stop_streams(int patience, std::uint64_t bytes_before) {
+    in_turn_ = true;
+    std::uint64_t bytes = counters_.bytes_received;
+    bool give_time = patience == last_stream_reads_max || (patience > 0 && bytes != bytes_before);
+    bool any_left = false;
+    for (std::uint32_t slot = 0; slot < pool_.all().touched(); ++slot) {
+        auto& record = pool_.all()[slot];
+        if (record.where != connection_record::state::open) continue;
+        any_left = true;
+        if (!give_time) close(record, errc::stopping);
+    }
+    end_turn();
+    if (any_left && give_time)
+        asio::post(context_, [this, patience, bytes] { // and once more, to let the reads end
+            asio::post(context_, [this, patience, bytes] { stop_streams(patience - 1, bytes); });
+        });
 }
 
 void worker::cut_all() noexcept {

@@ -88,6 +88,7 @@ class worker {
   private:
     // Life: worker.cpp
     void run();
+    void posted_handler_failed(std::string_view what) noexcept;
     void take_incoming();
     void take_mail();
     connection_record* open(std::uint32_t protocol, int descriptor,
@@ -98,6 +99,7 @@ class worker {
     void expire();
     void begin_stop();
     void stop_next(std::uint32_t slot);
+    void stop_streams(int patience, std::uint64_t bytes_before);
     void cut_all() noexcept;
     void end_if_stopped();
 
@@ -107,6 +109,7 @@ class worker {
     void on_waiting_input();
     void end_turn();
     void handle(std::uint64_t token, edge edges);
+    void read_on(connection_record& record);
     void receive(connection_record& record);
     void writable(connection_record& record);
     void read_again_later(connection_record& record);

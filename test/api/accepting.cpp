@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSL-1.0
+// Newcomers when there is no room for them.
+#include "support/child.hpp"
+#include "support/running_server.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <sys/resource.h>
+
+#include <string>
+#include <vector>
+
+BOOST_AUTO_TEST_SUITE(accepting)
+
+namespace {
+
+using namespace std::chrono_literals;
+using test::eventually;
+using test::quiet_options;
+using test::running_server;
+using test::with_both_transports;
+
+constexpr std::uint16_t echo = 1;
+
+void serve_echo(auto& server) {
+    server.on(echo, [](auto& connection, auto const& message) { connection.send(message); });
+}
+
+bool answers(test::raw_client& client) {
+    client.send(test::frame(echo, "ping"));
+    return client.read_frame() == test::frame(echo, "ping");
+}
+
+std::chrono::microseconds processor_time() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return std::chrono::seconds{usage.ru_utime.tv_sec + usage.ru_stime.tv_sec} +
+           std::chrono::microseconds{usage.ru_utime.tv_usec + usage.ru_stime.tv_usec};
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(when_all_slots_are_in_use_a_newcomer_reads_the_end_of_the_stream) {
+    with_both_transports([](auto kind) {
+        auto wanted = quiet_options(kind);
+        wanted.workers = 2;
+        wanted.connections_per_worker = 3;
+        running_server<> host{wanted};
+        serve_echo(host.server);
+        host.start();
+        std::vector<test::raw_client> clients;
+        for (int times = 0; times < 6; ++times) {
+            clients.push_back(host.connect());
+            BOOST_TEST(answers(clients.back()));
+        }
+        for (int times = 0; times < 5; ++times) {
+            auto got = host.connect().read_to_end();
+            BOOST_TEST(got.clean);
+            BOOST_TEST(got.bytes.empty());
+        }
+        BOOST_TEST(host.server.metrics().full == 5U);
+        for (auto& client : clients) BOOST_TEST(answers(client));
+        clients.pop_back();
+        BOOST_TEST(eventually([&] { return host.server.metrics().released == 1; }));
+        clients.push_back(host.connect());
+        BOOST_TEST(answers(clients.back()));
+        BOOST_TEST(host.server.metrics().full == 5U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(when_descriptors_run_out_accepting_rests_and_comes_back) {
+    auto code = test::in_child([] {
+        auto wanted = quiet_options();
+        wanted.listen = {"127.0.0.1:0", "127.0.0.1:0"};
+        running_server<> host{wanted};
+        serve_echo(host.server);
+        host.start();
+        auto resident = host.connect();
+        if (!answers(resident)) return 2;
+
+        // The clients' own descriptors are taken before the limit falls; then room for a few more.
+        rlimit before{};
+        ::getrlimit(RLIMIT_NOFILE, &before);
+        std::vector<test::raw_client> clients;
+        auto lowered = before;
+        int next = ::dup(2);
+        ::close(next);
+        lowered.rlim_cur = static_cast<rlim_t>(next) + 20;
+        ::setrlimit(RLIMIT_NOFILE, &lowered);
+        try {
+            // Each takes a descriptor for the client and one for the server.
+            for (int times = 0; times < 40; ++times) clients.push_back(host.connect());
+        } catch (std::runtime_error const&) {
+        }
+        if (clients.size() < 5 || clients.size() > 20) return 3;
+        if (!eventually([&] { return host.server.metrics().accept_failures > 0; })) return 4;
+
+        auto cpu = processor_time();
+        auto failures = host.server.metrics().accept_failures;
+        std::this_thread::sleep_for(1s);
+        if (processor_time() - cpu > 400ms) return 5;
+        if (host.server.metrics().accept_failures - failures > 60) return 6;
+        if (!answers(resident)) return 7; // those who are in are served
+
+        ::setrlimit(RLIMIT_NOFILE, &before);
+        for (auto& client : clients)
+            if (!answers(client)) return 8; // those who waited get in
+        test::raw_client late{host.server.endpoints()[1]};
+        if (!answers(late)) return 9;
+        clients.clear();
+        host.stop();
+        return 0;
+    });
+    BOOST_TEST(code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_stops_while_accepting_rests) {
+    auto code = test::in_child([] {
+        running_server<> host;
+        serve_echo(host.server);
+        host.start();
+        rlimit before{};
+        ::getrlimit(RLIMIT_NOFILE, &before);
+        auto client = host.connect();
+        if (!answers(client)) return 2;
+        auto lowered = before;
+        int next = ::dup(2);
+        ::close(next);
+        lowered.rlim_cur = static_cast<rlim_t>(next) + 1; // one for the client, none for the server
+        ::setrlimit(RLIMIT_NOFILE, &lowered);
+        auto second = host.connect();
+        if (!eventually([&] { return host.server.metrics().accept_failures > 0; })) return 3;
+        client.close();
+        host.stop();
+        return host.failed ? 4 : 0;
+    });
+    BOOST_TEST(code == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
