@@ -59,7 +59,8 @@ BOOST_AUTO_TEST_CASE(when_all_slots_are_in_use_a_newcomer_reads_the_end_of_the_s
             BOOST_TEST(got.bytes.empty());
         }
         BOOST_TEST(host.server.metrics().full == 5U);
-        for (auto& client : clients) BOOST_TEST(answers(client));
+        for (auto& client : clients)
+            BOOST_TEST(answers(client));
         clients.pop_back();
         BOOST_TEST(eventually([&] { return host.server.metrics().released == 1; }));
         clients.push_back(host.connect());
@@ -89,7 +90,8 @@ BOOST_AUTO_TEST_CASE(when_descriptors_run_out_accepting_rests_and_comes_back) {
         ::setrlimit(RLIMIT_NOFILE, &lowered);
         try {
             // Each takes a descriptor for the client and one for the server.
-            for (int times = 0; times < 40; ++times) clients.push_back(host.connect());
+            for (int times = 0; times < 40; ++times)
+                clients.push_back(host.connect());
         } catch (std::runtime_error const&) {
         }
         if (clients.size() < 5 || clients.size() > 20) return 3;

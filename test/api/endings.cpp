@@ -132,7 +132,8 @@ BOOST_AUTO_TEST_CASE(a_peer_that_ends_its_output_gets_all_its_answers) {
         host.start();
         auto client = host.connect();
         std::string requests;
-        for (int times = 0; times < 500; ++times) requests += test::frame(echo, "half open");
+        for (int times = 0; times < 500; ++times)
+            requests += test::frame(echo, "half open");
         client.send(requests);
         client.end_output();
         auto got = client.read_to_end();
@@ -167,7 +168,8 @@ BOOST_AUTO_TEST_CASE(a_peer_that_ends_its_output_and_reads_late_gets_all_its_ans
         auto whole = sent / request.size() * request.size();
         std::string got;
         got.reserve(whole);
-        while (got.size() < whole && client.readable(5s)) got += client.read(request.size());
+        while (got.size() < whole && client.readable(5s))
+            got += client.read(request.size());
         BOOST_TEST(got.size() == whole);
         BOOST_TEST(client.readable(5s)); // the end
         BOOST_TEST(eventually([&] { return host.reasons.size() == 1; }, 1s));
@@ -293,7 +295,8 @@ BOOST_AUTO_TEST_CASE(closed_by_a_handler_against_a_peer_that_goes_on_sending) {
         auto client = host.connect();
         client.send(test::frame(leave, "bye"));
         std::string much(1'000'000, 'x');
-        for (bool sent = true; sent;) sent = client.send(much); // until the linger timeout
+        for (bool sent = true; sent;)
+            sent = client.send(much); // until the linger timeout
         BOOST_TEST(host.only_ending() == errc::closed_by_server);
     });
 }
@@ -432,8 +435,8 @@ BOOST_AUTO_TEST_CASE(on_close_can_reach_others_but_not_its_own_peer) {
             expect(!connection.receiving());
             if (connection.id() == ids.at(0))
                 host.server.send(ids.at(1), millipede::payload{test::bytes_of("he left")});
-            connection.close();            // has no effect any more
-            connection.pause_receiving();  // neither
+            connection.close();           // has no effect any more
+            connection.pause_receiving(); // neither
             connection.resume_receiving();
         };
         host.start();

@@ -53,7 +53,6 @@ void serve_echo(millipede::server<Session>& server) {
     server.on(echo, [](auto& connection, frame const& message) { connection.send(message); });
 }
 
-
 } // namespace
 
 BOOST_AUTO_TEST_CASE(a_typed_message_is_decoded_and_its_reply_encoded) {
@@ -162,8 +161,7 @@ BOOST_AUTO_TEST_CASE(the_catch_all_gets_what_no_handler_takes) {
     running_server<> host;
     serve_echo(host.server);
     host.server.on_message([](auto& connection, frame const& message) {
-        connection.send_bytes(
-            test::bytes_of(test::frame(1, number(message.command))));
+        connection.send_bytes(test::bytes_of(test::frame(1, number(message.command))));
     });
     host.start();
     auto client = host.connect();
@@ -199,8 +197,8 @@ BOOST_AUTO_TEST_CASE(frames_may_be_cut_at_every_byte) {
         for (std::size_t cut = 1; cut < sent.size(); ++cut) {
             client.send(std::string_view{sent}.substr(0, cut));
             received += cut;
-            BOOST_TEST(eventually(
-                [&] { return host.server.metrics().bytes_received == received; }));
+            BOOST_TEST(
+                eventually([&] { return host.server.metrics().bytes_received == received; }));
             client.send(std::string_view{sent}.substr(cut));
             received += sent.size() - cut;
             BOOST_REQUIRE((client.read(sent.size()) == sent));
@@ -217,7 +215,8 @@ BOOST_AUTO_TEST_CASE(replies_before_close_arrive_and_messages_after_it_are_not_h
         host.server.on(1, [&](auto& connection, frame const&) {
             ++handled;
             expect(connection.receiving());
-            for (int times = 0; times < 3; ++times) connection.send(name{"bye"});
+            for (int times = 0; times < 3; ++times)
+                connection.send(name{"bye"});
             connection.close();
             connection.close(errc::bad_message); // the first call counts
             expect(!connection.receiving());
@@ -227,7 +226,8 @@ BOOST_AUTO_TEST_CASE(replies_before_close_arrive_and_messages_after_it_are_not_h
         host.start();
         auto client = host.connect();
         std::string many;
-        for (int times = 0; times < 1'000; ++times) many += test::frame(1, "data");
+        for (int times = 0; times < 1'000; ++times)
+            many += test::frame(1, "data");
         client.send(many);
         auto got = client.read_to_end();
         auto bye = test::frame(0x0200, "bye");
@@ -297,7 +297,8 @@ BOOST_AUTO_TEST_CASE(while_paused_nothing_is_handled) {
         auto client = host.connect();
         client.send(test::frame(1) + test::frame(2));
         BOOST_TEST(paused.wait_for(1));
-        for (int times = 0; times < 100; ++times) client.send(test::frame(2));
+        for (int times = 0; times < 100; ++times)
+            client.send(test::frame(2));
         std::this_thread::sleep_for(50ms);
         BOOST_TEST(handled == 0);
         host.server.post(paused.at(0), [](auto& connection) { connection.resume_receiving(); });
@@ -342,7 +343,8 @@ BOOST_AUTO_TEST_CASE(more_than_one_read_full_of_frames_and_the_end_behind_it_are
         // All of it waits in the kernel before anybody accepts.
         auto client = host.connect();
         std::string all;
-        for (int times = 0; times < 100; ++times) all += test::frame(1, std::string(992, 'x'));
+        for (int times = 0; times < 100; ++times)
+            all += test::frame(1, std::string(992, 'x'));
         BOOST_TEST(client.send(all));
         client.end_output();
         host.run();
@@ -391,14 +393,14 @@ BOOST_AUTO_TEST_CASE(every_connection_has_a_fresh_session_of_its_own) {
                 std::vector<test::raw_client> clients;
                 for (int each = 0; each < 4; ++each) {
                     auto closed = static_cast<std::uint64_t>(round * 4);
-                    BOOST_REQUIRE(eventually(
-                        [&] { return host.server.metrics().released >= closed; }));
+                    BOOST_REQUIRE(
+                        eventually([&] { return host.server.metrics().released >= closed; }));
                     clients.push_back(host.connect());
                     std::string secret(64, static_cast<char>('a' + each));
                     clients.back().send(test::frame(1, secret) + test::frame(1, secret));
                     BOOST_TEST((clients.back().read_frame() == test::frame(0x0200, secret)));
-                    BOOST_TEST((clients.back().read_frame() ==
-                                test::frame(0x0200, secret + secret)));
+                    BOOST_TEST(
+                        (clients.back().read_frame() == test::frame(0x0200, secret + secret)));
                     if (round % 2) clients.back().send(test::frame(1).substr(0, 5));
                 }
             }
@@ -419,8 +421,10 @@ BOOST_AUTO_TEST_CASE(a_connection_that_never_pauses_does_not_hold_up_the_others)
         std::thread sender{[&] {
             auto client = host.connect();
             std::string many;
-            for (int times = 0; times < 1'000; ++times) many += test::frame(1, "data");
-            while (!done) client.send(many);
+            for (int times = 0; times < 1'000; ++times)
+                many += test::frame(1, "data");
+            while (!done)
+                client.send(many);
         }};
         BOOST_TEST(eventually([&] { return host.server.metrics().messages_received > 10'000; }));
         auto client = host.connect();

@@ -142,7 +142,8 @@ void check_answers_to_what_was_sent_before_the_stop(millipede::transport_kind ki
     host.start();
     std::vector<test::raw_client> clients;
     std::string requests;
-    for (int times = 0; times < 300; ++times) requests += test::frame(echo, "before the stop");
+    for (int times = 0; times < 300; ++times)
+        requests += test::frame(echo, "before the stop");
     for (int each = 0; each < 20; ++each) {
         clients.push_back(host.connect());
         clients.back().send(requests);
@@ -396,9 +397,11 @@ BOOST_AUTO_TEST_CASE(newcomers_go_to_the_least_loaded_worker) {
     host.server.on_open([&](auto& connection) { ++opened[connection.worker_index()]; });
     host.start();
     std::vector<test::raw_client> clients;
-    for (int times = 0; times < 90; ++times) clients.push_back(host.connect());
+    for (int times = 0; times < 90; ++times)
+        clients.push_back(host.connect());
     BOOST_TEST(eventually([&] { return opened[0] + opened[1] + opened[2] == 90; }));
-    for (auto const& each : opened) BOOST_TEST(each == 30);
+    for (auto const& each : opened)
+        BOOST_TEST(each == 30);
 }
 
 namespace {
@@ -460,20 +463,38 @@ BOOST_AUTO_TEST_CASE(under_churn_the_online_number_is_right_and_the_counters_add
                             client.read_frame();
                         }
                         switch ((round + thread) % 7) {
-                        case 0: break;
-                        case 1: client.send("\r\n"); break;
-                        case 2: client.reset(); break;
-                        case 3: client.send(test::frame(3)); client.read_to_end(); break;
-                        case 4: client.send(test::frame(4)); client.read_to_end(); break;
-                        case 5: client.send("nonsense"); client.read_to_end(); break;
-                        case 6: client.end_output(); client.read_to_end(); break;
+                        case 0:
+                            break;
+                        case 1:
+                            client.send("\r\n");
+                            break;
+                        case 2:
+                            client.reset();
+                            break;
+                        case 3:
+                            client.send(test::frame(3));
+                            client.read_to_end();
+                            break;
+                        case 4:
+                            client.send(test::frame(4));
+                            client.read_to_end();
+                            break;
+                        case 5:
+                            client.send("nonsense");
+                            client.read_to_end();
+                            break;
+                        case 6:
+                            client.end_output();
+                            client.read_to_end();
+                            break;
                         }
                     }
                 } catch (std::exception const&) {
                     ++wrong;
                 }
             });
-        for (auto& each : visitors) each.join();
+        for (auto& each : visitors)
+            each.join();
         BOOST_TEST(wrong == 0);
         BOOST_TEST(eventually([&] { return host.server.metrics().released == threads * rounds; }));
         BOOST_TEST(online.sum() == 10);

@@ -50,7 +50,8 @@ struct block {
 // Data that begins with its number and tells its length from it, so that every mix-up is seen.
 std::string numbered_data(std::uint32_t index, std::size_t size) {
     auto data = number(index);
-    while (data.size() < size) data += static_cast<char>('a' + (index + data.size()) % 26);
+    while (data.size() < size)
+        data += static_cast<char>('a' + (index + data.size()) % 26);
     return data;
 }
 std::uint32_t checked_number(std::string const& received) {
@@ -101,7 +102,8 @@ BOOST_AUTO_TEST_CASE(posts_and_sends_of_every_thread_keep_their_order_and_all_ar
                     if (first || second) ++refused;
                 }
             });
-        for (auto& sender : senders) sender.join();
+        for (auto& sender : senders)
+            sender.join();
         BOOST_TEST(refused == 0);
         // For every thread: send 0, post 0, send 1, post 1 ...
         std::map<std::uint32_t, std::uint32_t> next;
@@ -245,7 +247,8 @@ BOOST_AUTO_TEST_CASE(nothing_for_a_former_owner_of_a_slot_reaches_the_next_one) 
             }
         }
         done = true;
-        for (auto& sender : senders) sender.join();
+        for (auto& sender : senders)
+            sender.join();
         host.stop();
         BOOST_TEST(strangers == 0);
         BOOST_TEST(host.server.metrics().stale_requests > 0U);
@@ -263,8 +266,7 @@ BOOST_AUTO_TEST_CASE(a_handler_sends_to_another_connection_here_and_elsewhere) {
         host.server.on(1, [&](auto& connection, frame const& message) {
             // To everybody else, in the order of the messages.
             for (auto id : ids.all())
-                if (id != connection.id())
-                    host.server.send(id, payload{message.whole});
+                if (id != connection.id()) host.server.send(id, payload{message.whole});
         });
         host.start();
         std::vector<test::raw_client> clients;
@@ -273,7 +275,8 @@ BOOST_AUTO_TEST_CASE(a_handler_sends_to_another_connection_here_and_elsewhere) {
             BOOST_REQUIRE(ids.wait_for(count));
         }
         std::map<std::uint32_t, int> per_worker;
-        for (auto id : ids.all()) ++per_worker[id.worker()];
+        for (auto id : ids.all())
+            ++per_worker[id.worker()];
         BOOST_TEST(per_worker[0] == 2);
         BOOST_TEST(per_worker[1] == 2);
         std::string many;
@@ -325,9 +328,9 @@ BOOST_AUTO_TEST_CASE(a_handler_may_send_to_itself_both_ways_in_one_order) {
         host.start();
         auto client = host.connect();
         client.send(test::frame(1));
-        for (auto data : {std::string{"a"}, std::string{"b"}, std::string(20'000, 'c'),
-                          std::string(20'000, 'd'), std::string{"e"}, std::string{"f"},
-                          std::string{"g"}})
+        for (auto data :
+             {std::string{"a"}, std::string{"b"}, std::string(20'000, 'c'),
+              std::string(20'000, 'd'), std::string{"e"}, std::string{"f"}, std::string{"g"}})
             BOOST_TEST((client.read_frame() == test::frame(9, data)));
     });
 }
@@ -341,10 +344,18 @@ void flood(millipede::server<>& server, millipede::connection<>& connection, way
            std::uint32_t index, std::size_t size) {
     auto data = numbered_data(index, size);
     switch (how) {
-    case way::message: connection.send(block{data}); break;
-    case way::bytes: connection.send_bytes(bytes_of(test::frame(9, data))); break;
-    case way::shared: connection.send(frame_payload(9, data)); break;
-    case way::from_outside: server.send(connection.id(), frame_payload(9, data)); break;
+    case way::message:
+        connection.send(block{data});
+        break;
+    case way::bytes:
+        connection.send_bytes(bytes_of(test::frame(9, data)));
+        break;
+    case way::shared:
+        connection.send(frame_payload(9, data));
+        break;
+    case way::from_outside:
+        server.send(connection.id(), frame_payload(9, data));
+        break;
     }
 }
 
@@ -529,7 +540,8 @@ BOOST_AUTO_TEST_CASE(a_burst_to_a_peer_that_reads_is_not_shed) {
     publisher.send(test::frame(1));
     std::uint32_t arrived = 0;
     try {
-        while (arrived < 600 && checked_number(reader.read_frame()) == arrived) ++arrived;
+        while (arrived < 600 && checked_number(reader.read_frame()) == arrived)
+            ++arrived;
     } catch (std::runtime_error const&) {
     }
     BOOST_TEST(arrived == 600U);
@@ -546,7 +558,8 @@ BOOST_AUTO_TEST_CASE(sixteen_mebibytes_of_large_payloads_arrive_whole_through_a_
             pattern += number(index * 2'654'435'761U);
         payload shared{bytes_of(pattern)};
         host.server.on(1, [&](auto& connection, frame const&) {
-            for (int times = 0; times < 16; ++times) connection.send(shared);
+            for (int times = 0; times < 16; ++times)
+                connection.send(shared);
             connection.close();
         });
         host.start();
@@ -571,12 +584,15 @@ BOOST_AUTO_TEST_CASE(one_payload_goes_to_many) {
         host.server.on_open([&](auto& connection) { ids.add(connection.id()); });
         host.start();
         std::vector<test::raw_client> clients;
-        for (int times = 0; times < 40; ++times) clients.push_back(host.connect());
+        for (int times = 0; times < 40; ++times)
+            clients.push_back(host.connect());
         BOOST_REQUIRE(ids.wait_for(clients.size()));
         auto news = host.server.encode(block{std::string(30'000, 'n')});
-        for (auto id : ids.all()) BOOST_TEST(!host.server.send(id, news));
+        for (auto id : ids.all())
+            BOOST_TEST(!host.server.send(id, news));
         auto wanted_frame = test::frame(9, std::string(30'000, 'n'));
-        for (auto& client : clients) BOOST_TEST((client.read_frame() == wanted_frame));
+        for (auto& client : clients)
+            BOOST_TEST((client.read_frame() == wanted_frame));
     });
 }
 

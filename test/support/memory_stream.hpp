@@ -51,11 +51,11 @@ class memory_pipe : public std::enable_shared_from_this<memory_pipe> {
     std::size_t fails_at = 0;
     error_code failure = boost::asio::error::connection_reset;
 
-    std::string written;              ///< What the peer has got so far.
-    std::size_t operations = 0;       ///< Reads and writes begun.
+    std::string written;        ///< What the peer has got so far.
+    std::size_t operations = 0; ///< Reads and writes begun.
     std::size_t operations_under_way = 0;
-    bool output_ended = false;        ///< The stream's side has ended its output ...
-    bool closed = false;              ///< ... and closed.
+    bool output_ended = false; ///< The stream's side has ended its output ...
+    bool closed = false;       ///< ... and closed.
 
     // The stream's side.
 

@@ -95,7 +95,8 @@ class raw_client {
     ending read_to_end() {
         ending result;
         try {
-            while (receive()) {}
+            while (receive()) {
+            }
             result.clean = true;
         } catch (connection_broken const&) {
         }

@@ -28,7 +28,9 @@ inline std::string_view name_of(millipede::transport_kind kind) {
 template <class Test>
 void with_both_transports(Test test) {
     for (auto kind : both_transports)
-        BOOST_TEST_CONTEXT("transport " << name_of(kind)) { test(kind); }
+        BOOST_TEST_CONTEXT("transport " << name_of(kind)) {
+            test(kind);
+        }
 }
 
 /// One small worker on a port of the system's choice, which logs nothing and leaves signals alone.

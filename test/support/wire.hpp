@@ -31,7 +31,8 @@ inline std::uint32_t little(std::string_view bytes) {
 /// The four bytes of a number, as data of a frame.
 inline std::string number(std::uint32_t value) {
     std::string bytes;
-    for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(value >> shift & 0xff);
+    for (int shift = 0; shift < 32; shift += 8)
+        bytes += static_cast<char>(value >> shift & 0xff);
     return bytes;
 }
 

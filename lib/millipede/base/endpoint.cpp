@@ -13,6 +13,7 @@ asio::ip::tcp::endpoint parse_endpoint(std::string_view text) {
     auto refuse = [&](char const* why) -> std::invalid_argument {
         return std::invalid_argument{"'" + std::string{text} + "' is not ADDR:PORT: " + why};
     };
+    if (text.find('\0') != std::string_view::npos) throw refuse("there is a zero byte in it");
     auto colon = text.rfind(':');
     if (colon == std::string_view::npos) throw refuse("the port is missing");
 

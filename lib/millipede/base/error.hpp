@@ -65,7 +65,7 @@ boost::system::error_category const& close_category() noexcept;
 error_code make_error_code(errc code) noexcept;
 boost::system::error_condition make_error_condition(close_reason reason) noexcept;
 
-/// The kind of ending that `code` stands for: the one `close_reason` that it equals.
+/// The kind of ending that `code`, an error, stands for: the one `close_reason` that it equals.
 close_reason reason_of(error_code const& code) noexcept;
 
 } // namespace millipede

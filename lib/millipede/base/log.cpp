@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <utility>
 
 namespace millipede {
 namespace {
@@ -29,6 +30,8 @@ namespace keywords = boost::log::keywords;
 constexpr std::array<std::string_view, 6> severity_names{"trace",   "debug", "info",
                                                          "warning", "error", "fatal"};
 
+constexpr std::size_t line_bytes_max = 4'000;
+
 std::atomic<bool> sink_installed{false};
 std::atomic<logging*> active_logging{nullptr};
 std::atomic<std::uint64_t> lines_dropped{0};
@@ -37,34 +40,41 @@ std::atomic<std::uint64_t> lines_dropped{0};
 std::atomic<std::uint32_t> lines_waiting{0};
 std::atomic<std::uint32_t> lines_waiting_max{0};
 
+// Boost.Log takes a per cent sign in a file's name for a placeholder.
+std::string without_placeholders(std::string name) {
+    for (auto at = name.find('%'); at != std::string::npos; at = name.find('%', at + 2))
+        name.insert(at, 1, '%');
+    return name;
+}
+
+void check(log_options const& settings) {
+    if (settings.rotate_bytes < 256) throw std::invalid_argument{"log: rotate_bytes is below 256"};
+    if (settings.rotated_files_max < 1) throw std::invalid_argument{"log: rotated_files_max is 0"};
+    if (settings.queue_capacity < 1) throw std::invalid_argument{"log: queue_capacity is 0"};
+}
+
 /// Writes formatted lines to a rotating file or to standard error; runs on the log thread.
 class line_writer
     : public blog::sinks::basic_formatted_sink_backend<char, blog::sinks::synchronized_feeding> {
   public:
-    explicit line_writer(log_options const& settings) {
-        if (settings.file.empty()) return;
-        // Boost.Log would throw on the log thread, at the first line: ask here and now.
-        if (!std::ofstream{settings.file, std::ios::app})
-            throw log_file_error{"log file '" + settings.file + "' cannot be opened"};
-        auto path = std::filesystem::absolute(settings.file);
-        file_ = boost::make_shared<blog::sinks::text_file_backend>(
-            keywords::file_name = path.string(),
-            keywords::target_file_name = path.filename().string() + ".%5N",
-            keywords::rotation_size = settings.rotate_bytes, keywords::open_mode = std::ios::app,
-            keywords::enable_final_rotation = false);
-        file_->set_file_collector(
-            blog::sinks::file::make_collector(keywords::target = path.parent_path().string(),
-                                              keywords::max_files = settings.rotated_files_max));
-        file_->scan_for_files(blog::sinks::file::scan_matching);
+    explicit line_writer(log_options const& settings) : settings_{settings} {
+        if (!settings_.file.empty()) open(); // here and now, not on the log thread
     }
 
     void consume(blog::record_view const& record, std::string const& line) {
         try {
-            if (file_)
-                file_->consume(record, line);
-            else
+            if (settings_.file.empty()) {
                 std::fprintf(stderr, "%s\n", line.c_str());
-        } catch (...) { // no room, no descriptor: an exception would end the log thread
+            } else {
+                if (!file_) open();
+                // Of a line that fits into no file, Boost.Log would rotate empty files for ever.
+                bool fits = line.size() < settings_.rotate_bytes;
+                file_->consume(record, fits ? line : line.substr(0, settings_.rotate_bytes - 1));
+            }
+        } catch (...) {
+            // No descriptor or no folder for the next file: this line is lost and counted, and the
+            // next one tries again, with a backend that does not stick to its failure.
+            file_.reset();
             lines_dropped.fetch_add(1, std::memory_order_relaxed);
         }
         // Flush when nobody waits: a quiet log is up to date, a busy one is not slowed down.
@@ -72,6 +82,23 @@ class line_writer
     }
 
   private:
+    void open() {
+        if (!std::ofstream{settings_.file, std::ios::app})
+            throw log_file_error{"log file '" + settings_.file + "' cannot be opened"};
+        auto path = std::filesystem::absolute(settings_.file);
+        auto file = boost::make_shared<blog::sinks::text_file_backend>(
+            keywords::file_name = without_placeholders(path.string()),
+            keywords::target_file_name = without_placeholders(path.filename().string()) + ".%5N",
+            keywords::rotation_size = settings_.rotate_bytes, keywords::open_mode = std::ios::app,
+            keywords::enable_final_rotation = false);
+        file->set_file_collector(
+            blog::sinks::file::make_collector(keywords::target = path.parent_path().string(),
+                                              keywords::max_files = settings_.rotated_files_max));
+        file->scan_for_files(blog::sinks::file::scan_matching);
+        file_ = std::move(file);
+    }
+
+    log_options settings_;
     boost::shared_ptr<blog::sinks::text_file_backend> file_;
 };
 
@@ -94,7 +121,8 @@ bool enter_queue() noexcept {
     return false;
 }
 
-void submit(severity level, std::string const& text) {
+void submit(severity level, std::string text) {
+    if (text.size() > line_bytes_max) text.resize(line_bytes_max);
     if (!sink_installed.load(std::memory_order_acquire)) return write_at_once(level, text);
     if (!enter_queue()) return;
     auto record = source().open_record(keywords::severity = level);
@@ -155,7 +183,9 @@ std::ostream& operator<<(std::ostream& stream, severity level) {
 
 logging::logging(log_options const& settings) {
     if (sink_installed.load()) throw std::logic_error{"logging is active already"};
+    check(settings);
     sink_ = std::make_unique<sink>(settings);
+    lines_waiting.store(0);
     lines_waiting_max.store(settings.queue_capacity);
     set_log_level(settings.level);
     active_logging.store(this);

@@ -34,20 +34,23 @@ struct log_options {
     /// Where lines go; empty: standard error.
     std::string file{};
 
-    /// A file that reached this size is renamed to `<file>.00000` and counting ...
+    /// A file that would grow beyond this size is renamed to `<file>.00000` and counting; at least
+    /// 256. Lines are cut to this length, and to 4 KiB ...
     std::uint64_t rotate_bytes = std::uint64_t{64} * 1024 * 1024;
-    /// ... and so many of those are kept.
+    /// ... and so many renamed files are kept; at least 1.
     std::uint32_t rotated_files_max = 8;
 
-    /// Lines that may wait for the log thread; more are dropped and counted. A thread that logs
-    /// never waits for the disk.
+    /// Lines that may wait for the log thread, at least 1; more are dropped and counted. A thread
+    /// that logs never waits for the disk.
     std::uint32_t queue_capacity = 8'192;
 };
 
 /// Switches logging on for the life of this object: lines go through a bounded queue to a thread
 /// of their own (Boost.Log's asynchronous sink), which writes and rotates. The destructor writes
-/// what waits. At most one exists at a time. Without one, lines go to standard error at once.
-/// \throws log_file_error
+/// what waits; by then, other threads have ceased to log. At most one exists at a time. Without
+/// one, lines go to standard error at once. A file that cannot be written to later on loses lines,
+/// which are counted as dropped, until it can be opened again.
+/// \throws log_file_error; std::invalid_argument for settings out of their limits.
 class logging {
   public:
     explicit logging(log_options const& settings);

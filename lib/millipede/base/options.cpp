@@ -103,6 +103,8 @@ std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_b
          workers * limits.connections_per_worker, slot_bytes},
         {"incomplete messages and unsent output, at most", workers, limits.buffer_budget_bytes},
         {"scratch buffers (input and output of a worker)", workers * 2, limits.scratch_bytes},
+        {"buffers kept for the next taker, at most", workers * 4, 1024 * 1024},
+        {"log lines waiting, at most", limits.log.queue_capacity, 4'096},
         {"hand-over queues", workers * limits.handoff_capacity, 8},
         {"mailboxes, at most, without their payloads", workers * limits.mailbox_capacity, 64},
     };

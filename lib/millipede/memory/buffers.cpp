@@ -44,7 +44,10 @@ bool spill::append(std::span<std::byte const> bytes, buffer_pool& pool) {
     if (bytes.empty()) return true;
     auto wanted = size_ + bytes.size();
     if (wanted > buffer_.capacity) {
-        auto larger = pool.take(wanted);
+        // Large messages grow by half at least, so that their bytes are copied O(1) times each.
+        auto grown = buffer_.capacity >= 64 * 1024 ? buffer_.capacity / 2 * 3 : 0;
+        auto larger = pool.take(std::max(wanted, grown));
+        if (!larger.data && grown > wanted) larger = pool.take(wanted);
         if (!larger.data) return false;
         if (size_ != 0) std::memcpy(larger.data.get(), buffer_.data.get(), size_);
         pool.give_back(std::exchange(buffer_, std::move(larger)));

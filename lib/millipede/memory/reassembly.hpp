@@ -21,7 +21,7 @@ struct input_result {
 
 /// Gives `bytes`, which begin where `rest` ends, to `consume(span) -> input_result`; keeps in
 /// `rest` what it leaves. Messages that lie whole in `bytes` are consumed in place, without a
-/// copy; of a message that began in `rest`, each byte is copied once. No sockets: fed by tests
+/// copy; the bytes of a message that began in `rest` are copied there. No sockets: fed by tests
 /// with every stream cut at every byte.
 /// \returns false when `rest` found no buffer within its budget.
 template <class Consume>

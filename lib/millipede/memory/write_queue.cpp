@@ -4,6 +4,11 @@
 #include <algorithm>
 
 namespace millipede::detail {
+namespace {
+
+constexpr std::size_t kept_entries_max = 64;
+
+} // namespace
 
 void write_queue::push(payload bytes, bool droppable) {
     if (bytes.empty()) return;
@@ -38,30 +43,36 @@ void write_queue::consume(std::size_t bytes) noexcept {
     compact();
 }
 
-write_queue::dropped write_queue::drop_oldest(std::size_t bytes) noexcept {
-    dropped result;
+std::size_t write_queue::drop_oldest(std::size_t bytes) noexcept {
+    std::size_t messages = 0;
+    std::size_t freed = 0;
     auto kept = entries_.begin() + static_cast<std::ptrdiff_t>(front_);
     for (auto entry = kept; entry != entries_.end(); ++entry) {
-        if (result.bytes < bytes && entry->droppable && entry->written == 0) {
-            result.bytes += entry->bytes.size();
-            ++result.messages;
+        if (freed < bytes && entry->droppable && entry->written == 0) {
+            freed += entry->bytes.size() + entry_bytes;
+            bytes_ -= entry->bytes.size();
+            ++messages;
         } else {
             if (kept != entry) *kept = std::move(*entry);
             ++kept;
         }
     }
     entries_.erase(kept, entries_.end());
-    bytes_ -= result.bytes;
-    return result;
+    return messages;
 }
 
 void write_queue::clear() noexcept {
-    entries_.clear();
+    // The room of a burst is not kept: it would be counted nowhere.
+    if (entries_.capacity() > kept_entries_max)
+        entries_ = {};
+    else
+        entries_.clear();
     front_ = 0;
     bytes_ = 0;
 }
 
 void write_queue::compact() noexcept {
+    if (bytes_ == 0) return clear();
     // Half of the entries at a time: each one moves O(1) times on average.
     if (front_ == 0 || front_ * 2 < entries_.size()) return;
     entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(front_));

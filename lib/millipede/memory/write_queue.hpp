@@ -19,6 +19,14 @@ class write_queue {
     /// Bytes not yet written.
     std::size_t bytes() const noexcept { return bytes_; }
 
+    /// What an entry takes beside its bytes (its place here, its heap block): a queue of a million
+    /// small messages is mostly that.
+    static constexpr std::size_t entry_bytes = 64;
+    /// The memory that the queue stands for, for limits and budgets.
+    std::size_t held_bytes() const noexcept {
+        return bytes_ + (entries_.size() - front_) * entry_bytes;
+    }
+
     /// A whole message: `drop_oldest` may drop it as long as none of it was written.
     void push_message(payload message) { push(std::move(message), true); }
     /// Bytes that must go out whatever happens, such as the rest of a message begun.
@@ -31,12 +39,9 @@ class write_queue {
     /// The first `bytes` were written.
     void consume(std::size_t bytes) noexcept;
 
-    struct dropped {
-        std::size_t messages = 0;
-        std::size_t bytes = 0;
-    };
-    /// Drops whole messages from the front until `bytes` are freed or none is left to drop.
-    dropped drop_oldest(std::size_t bytes) noexcept;
+    /// Drops whole messages from the front until `held_bytes()` has fallen by `bytes` or none is
+    /// left to drop. \returns how many it dropped.
+    std::size_t drop_oldest(std::size_t bytes) noexcept;
 
     void clear() noexcept;
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 
 namespace millipede {
@@ -32,7 +33,9 @@ struct frame {
     std::uint16_t command = 0;
 
     /// What follows the head.
-    std::span<std::byte const> data() const noexcept { return whole.subspan(sizeof(frame_head)); }
+    std::span<std::byte const> data() const noexcept {
+        return whole.empty() ? whole : whole.subspan(sizeof(frame_head));
+    }
 };
 
 /// The members of a type that can be sent as one frame and received from one.
@@ -129,7 +132,8 @@ class frame_codec {
         sink.append(value.whole);
     }
 
-    /// \throws std::length_error when head and data exceed `size_max()`.
+    /// \throws std::length_error when head and data exceed `size_max()`; std::invalid_argument for
+    ///         a reserved command. So do all that follow.
     template <message Message, byte_sink Sink>
     void encode(Message const& value, Sink& sink) const {
         if constexpr (detail::self_coding<Message>) {
@@ -144,7 +148,6 @@ class frame_codec {
     }
 
     /// The frame of `command` and `data`.
-    /// \throws std::length_error when it would exceed `size_max()`.
     template <byte_sink Sink>
     void encode(std::uint16_t command, std::span<std::byte const> data, Sink& sink) const {
         append_head(command, data.size(), sink);
@@ -152,7 +155,6 @@ class frame_codec {
     }
 
     /// The frame of `command` and `data`, encoded once, for any number of connections.
-    /// \throws std::length_error when it would exceed `size_max()`.
     payload encode(std::uint16_t command, std::span<std::byte const> data) const {
         auto head = head_of(command, data.size());
         return payload{std::as_bytes(std::span{&head, 1}), data};
@@ -166,6 +168,8 @@ class frame_codec {
     }
 
     frame_head head_of(std::uint16_t command, std::size_t data_size) const {
+        if (command >= reserved_commands_begin)
+            throw std::invalid_argument{"command " + std::to_string(command) + " is reserved"};
         auto size = sizeof(frame_head) + data_size;
         if (size > settings_.size_max)
             throw std::length_error{"a frame of " + std::to_string(size) +

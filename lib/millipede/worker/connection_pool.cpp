@@ -38,7 +38,7 @@ void connection_pool::release(connection_record& record) noexcept {
     if (auto* extra = record.extra) {
         if (extra->stream) extra->stream->close();
         extra->stream.reset();
-        budget_.give_back(extra->output.bytes());
+        budget_.give_back(extra->output.held_bytes());
         extra->output.clear();
         extra->input.release(buffers_);
         record.clear(connection_record::close_requested);

@@ -31,12 +31,14 @@ class mailbox {
 
     explicit mailbox(std::uint32_t capacity) noexcept : capacity_{capacity} {}
     ~mailbox() {
-        take_all([](mail&) {});
+        while (newest_.load(std::memory_order_relaxed)) // what is destroyed may post again
+            take_all([](mail&) {});
     }
     mailbox(mailbox const&) = delete;
     mailbox& operator=(mailbox const&) = delete;
 
-    /// Any thread. `must_wake`: the box was empty, nobody else wakes the worker.
+    /// Any thread. `must_wake`: the box was empty, nobody else wakes the worker. Near the capacity
+    /// a post that is refused may make another one be refused as well.
     posted post(std::unique_ptr<mail> request) noexcept {
         if (waiting_.fetch_add(1, std::memory_order_relaxed) >= capacity_) {
             waiting_.fetch_sub(1, std::memory_order_relaxed);

@@ -74,7 +74,8 @@ void output::write_now(std::span<std::byte const> bytes) {
         bytes = bytes.subspan(written.size);
         if (bytes.empty()) return;
     }
-    if (!pool_->budget().take(bytes.size())) return request_close(record, errc::buffers_exhausted);
+    if (!pool_->budget().take(bytes.size() + write_queue::entry_bytes))
+        return request_close(record, errc::buffers_exhausted);
     pool_->extend(record).output.push_rest(payload{bytes});
     if (record.is(flag::output_blocked)) return;
     if (waits)
@@ -102,9 +103,11 @@ bool output::send(connection_record& record, payload message) {
 
 bool output::enqueue(connection_record& record, payload message) {
     if (&record == current_) flush_gathered(); // it was sent before
-    auto size = message.size();
+    auto size = message.size() + write_queue::entry_bytes;
     auto& queue = pool_->extend(record).output;
-    auto full = [&] { return !queue.empty() && queue.bytes() + size > limits_->output_max_bytes; };
+    auto full = [&] {
+        return !queue.empty() && queue.held_bytes() + size > limits_->output_max_bytes;
+    };
     if (full() && !record.is(flag::output_blocked)) flush_queue(record);
     if (full() && !make_room(record, size)) return false;
     if (!pool_->budget().take(size)) {
@@ -126,10 +129,10 @@ bool output::make_room(connection_record& record, std::size_t bytes) {
         return false;
     }
     if (limits_->overflow == overflow_policy::drop_oldest) {
-        auto dropped = queue.drop_oldest(queue.bytes() + bytes - limits_->output_max_bytes);
-        counters_->messages_dropped += dropped.messages;
-        pool_->budget().give_back(dropped.bytes);
-        if (queue.empty() || queue.bytes() + bytes <= limits_->output_max_bytes) return true;
+        auto held = queue.held_bytes();
+        counters_->messages_dropped += queue.drop_oldest(held + bytes - limits_->output_max_bytes);
+        pool_->budget().give_back(held - queue.held_bytes());
+        if (queue.empty() || queue.held_bytes() + bytes <= limits_->output_max_bytes) return true;
     }
     ++counters_->messages_dropped;
     return false;
@@ -150,8 +153,9 @@ output::flushed output::flush_queue(connection_record& record) noexcept {
             return flushed::blocked;
         }
         counters_->bytes_sent += written.size;
+        auto held = queue.held_bytes();
         queue.consume(written.size);
-        pool_->budget().give_back(written.size);
+        pool_->budget().give_back(held - queue.held_bytes());
         // Progress, for the write timeout; the idle timeout is about what the peer sends.
         if (record.is(flag::output_blocked)) pool_->touch(record, tick);
     }

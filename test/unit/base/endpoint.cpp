@@ -50,18 +50,46 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read_the_same) {
 }
 
 BOOST_AUTO_TEST_CASE(bad_forms_are_refused_and_named) {
-    for (std::string text :
-         {"", ":", "8082", "127.0.0.1", ":8082", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:80x",
-          "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:+80", "127.0.0.1: 80", "127.0.0.1:80 ",
-          " 127.0.0.1:80", "127.0.0.1 :80", "127.0.0.256:80", "127.0.0:80", "127.0.0.1:99999999999",
-          "localhost:80", "*:80", "::1:80", "2001:db8::7", "[::1]", "[::1]80", "[::1]:", "[]:80",
-          "[:80", "]:80", "[127.0.0.1]:80", "[::1:80", "::1]:80", "[[::1]]:80", "[::1%]:x"}) {
+    for (std::string text : {"",
+                             ":",
+                             "8082",
+                             "127.0.0.1",
+                             ":8082",
+                             "127.0.0.1:",
+                             "127.0.0.1:x",
+                             "127.0.0.1:80x",
+                             "127.0.0.1:65536",
+                             "127.0.0.1:-1",
+                             "127.0.0.1:+80",
+                             "127.0.0.1: 80",
+                             "127.0.0.1:80 ",
+                             " 127.0.0.1:80",
+                             "127.0.0.1 :80",
+                             "127.0.0.256:80",
+                             "127.0.0:80",
+                             "127.0.0.1:99999999999",
+                             "localhost:80",
+                             "*:80",
+                             "::1:80",
+                             "2001:db8::7",
+                             "[::1]",
+                             "[::1]80",
+                             "[::1]:",
+                             "[]:80",
+                             "[:80",
+                             "]:80",
+                             "[127.0.0.1]:80",
+                             "[::1:80",
+                             "::1]:80",
+                             "[[::1]]:80",
+                             "[::1%]:x",
+                             std::string{"127.0.0.1\0junk:80", 17}}) {
         BOOST_TEST_CONTEXT("'" << text << "'") {
-            BOOST_CHECK_EXCEPTION(
-                parse_endpoint(text), std::invalid_argument, [&](std::invalid_argument const& why) {
-                    auto named = std::string{why.what()}.find("'" + text + "'");
-                    return named != std::string::npos;
-                });
+            BOOST_CHECK_EXCEPTION(parse_endpoint(text), std::invalid_argument,
+                                  [&](std::invalid_argument const& why) {
+                                      auto named = std::string{why.what()}.find("'" + text + "'");
+                                      return named != std::string::npos;
+                                  });
         }
     }
 }

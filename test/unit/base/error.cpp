@@ -49,7 +49,8 @@ constexpr std::array<close_reason, 8> reasons{
 // The number of close reasons that `code` equals.
 int equal_reasons(error_code const& code) {
     int count = 0;
-    for (auto reason : reasons) count += code == reason ? 1 : 0;
+    for (auto reason : reasons)
+        count += code == reason ? 1 : 0;
     return count;
 }
 
@@ -68,7 +69,8 @@ BOOST_AUTO_TEST_CASE(every_code_equals_its_close_reason_and_no_other) {
 
 BOOST_AUTO_TEST_CASE(codes_are_numbered_without_gaps) {
     std::set<int> values;
-    for (auto const& expected : expectations) values.insert(static_cast<int>(expected.code));
+    for (auto const& expected : expectations)
+        values.insert(static_cast<int>(expected.code));
     BOOST_TEST(values.size() == expectations.size());
     BOOST_TEST(*values.begin() == 1);
     BOOST_TEST(*values.rbegin() == static_cast<int>(expectations.size()));

@@ -41,7 +41,8 @@ constexpr std::array<severity, 6> severities{severity::trace,   severity::debug,
 std::vector<std::string> lines_of(filesystem::path const& file) {
     std::vector<std::string> lines;
     std::ifstream stream{file};
-    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    for (std::string line; std::getline(stream, line);)
+        lines.push_back(line);
     return lines;
 }
 
@@ -164,7 +165,8 @@ BOOST_AUTO_TEST_CASE(the_level_enables_itself_and_what_is_above) {
 BOOST_AUTO_TEST_CASE(a_limiter_admits_a_burst_per_interval) {
     log_limiter limiter{3, 10s};
     std::chrono::steady_clock::time_point start{100s};
-    for (int line = 0; line < 3; ++line) BOOST_TEST(limiter.admit(start + 1s).value_or(99) == 0U);
+    for (int line = 0; line < 3; ++line)
+        BOOST_TEST(limiter.admit(start + 1s).value_or(99) == 0U);
     BOOST_TEST(!limiter.admit(start + 1s).has_value());
     BOOST_TEST(!limiter.admit(start + 10s).has_value());
     BOOST_TEST(limiter.admit(start + 11s).value_or(99) == 2U); // the interval began at 1 s
@@ -180,7 +182,8 @@ BOOST_AUTO_TEST_CASE(a_limiter_tells_once_of_what_it_suppressed_when_nobody_asks
     BOOST_TEST(!limiter.overdue(start).has_value());
     BOOST_TEST(limiter.admit(start).value_or(99) == 0U);
     BOOST_TEST(!limiter.overdue(start + 20s).has_value()); // nothing was suppressed
-    for (int line = 0; line < 5; ++line) BOOST_TEST(!limiter.admit(start + 1s).has_value());
+    for (int line = 0; line < 5; ++line)
+        BOOST_TEST(!limiter.admit(start + 1s).has_value());
     BOOST_TEST(!limiter.overdue(start + 9s).has_value());
     BOOST_TEST(limiter.overdue(start + 10s).value_or(99) == 5U);
     BOOST_TEST(!limiter.overdue(start + 10s).has_value());
@@ -245,8 +248,7 @@ BOOST_AUTO_TEST_CASE(a_line_has_a_time_a_severity_and_the_text) {
     }
     auto lines = here.lines();
     BOOST_TEST_REQUIRE(lines.size() == 3U);
-    BOOST_TEST(shape_of(lines[0]) ==
-               "0000-00-00 00:00:00.000000 [warning] 100 % of 'text' %s %N");
+    BOOST_TEST(shape_of(lines[0]) == "0000-00-00 00:00:00.000000 [warning] 100 % of 'text' %s %N");
     BOOST_TEST(ends_with(lines[1], "[error] two"));
 }
 
@@ -254,7 +256,8 @@ BOOST_AUTO_TEST_CASE(a_flush_waits_until_all_lines_are_written) {
     place here;
     logging logged{here.options()};
     for (std::size_t number = 1; number <= 20; ++number) {
-        for (int line = 0; line < 50; ++line) millipede::log(severity::info) << "line";
+        for (int line = 0; line < 50; ++line)
+            millipede::log(severity::info) << "line";
         logged.flush();
         BOOST_TEST(here.lines().size() == number * 50);
     }
@@ -327,6 +330,50 @@ BOOST_AUTO_TEST_CASE(a_rotation_keeps_so_many_files_and_loses_no_line_within_the
     BOOST_TEST(numbers.back() == 499);
     for (std::size_t index = 1; index < numbers.size(); ++index)
         BOOST_TEST(numbers[index] == numbers[index - 1] + 1);
+}
+
+// Boost.Log would rotate empty files for ever.
+BOOST_AUTO_TEST_CASE(a_line_longer_than_a_file_is_cut) {
+    place here;
+    auto settings = here.options();
+    settings.rotate_bytes = 256;
+    {
+        logging logged{settings};
+        millipede::log(severity::info) << std::string(10'000, 'x');
+        millipede::log(severity::info) << "after it";
+    }
+    auto files = here.files();
+    BOOST_TEST_REQUIRE(files.size() == 2U);
+    for (auto const& file : files)
+        BOOST_TEST(filesystem::file_size(here.directory / file) <= 256U);
+    auto lines = here.lines();
+    BOOST_TEST_REQUIRE(lines.size() == 1U);
+    BOOST_TEST(ends_with(lines[0], "after it"));
+}
+
+BOOST_AUTO_TEST_CASE(settings_that_cannot_work_are_refused) {
+    place here;
+    auto refused = [&](auto change) {
+        auto settings = here.options();
+        change(settings);
+        BOOST_CHECK_THROW(logging{settings}, std::invalid_argument);
+        BOOST_TEST(!logging::active());
+    };
+    refused([](auto& settings) { settings.rotate_bytes = 255; });
+    refused([](auto& settings) { settings.rotated_files_max = 0; });
+    refused([](auto& settings) { settings.queue_capacity = 0; });
+}
+
+BOOST_AUTO_TEST_CASE(a_per_cent_sign_in_the_name_is_only_that) {
+    place here;
+    auto settings = here.options();
+    settings.file = (here.directory / "a%N%%b%Y.log").string();
+    {
+        logging logged{settings};
+        millipede::log(severity::info) << "written";
+    }
+    BOOST_TEST(filesystem::file_size(settings.file) > 0U);
+    BOOST_TEST(here.files().size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(rotated_files_are_numbered_from_zero) {
@@ -412,8 +459,10 @@ BOOST_AUTO_TEST_CASE(a_full_queue_drops_and_counts_and_never_waits) {
     BOOST_REQUIRE(::pipe(ends) == 0);
     ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
     std::string filling(4'096, '.');
-    while (::write(ends[1], filling.data(), filling.size()) > 0) {}
-    while (::write(ends[1], filling.data(), 1) > 0) {}
+    while (::write(ends[1], filling.data(), filling.size()) > 0) {
+    }
+    while (::write(ends[1], filling.data(), 1) > 0) {
+    }
     ::fcntl(ends[1], F_SETFL, 0);
 
     place here;
@@ -463,7 +512,8 @@ BOOST_AUTO_TEST_CASE(what_several_threads_log_is_written_or_counted_as_dropped) 
                 for (int line = 0; line < lines_each; ++line)
                     millipede::log(severity::info) << "thread " << thread << " line " << line;
             });
-        for (auto& thread : threads) thread.join();
+        for (auto& thread : threads)
+            thread.join();
     }
     auto lines = here.lines();
     auto dropped = millipede::log_lines_dropped() - dropped_before;
@@ -490,9 +540,11 @@ BOOST_AUTO_TEST_CASE(a_large_queue_drops_nothing) {
         std::vector<std::thread> threads;
         for (int thread = 0; thread < 4; ++thread)
             threads.emplace_back([] {
-                for (int line = 0; line < 500; ++line) millipede::log(severity::info) << "line";
+                for (int line = 0; line < 500; ++line)
+                    millipede::log(severity::info) << "line";
             });
-        for (auto& thread : threads) thread.join();
+        for (auto& thread : threads)
+            thread.join();
     }
     BOOST_TEST(here.lines().size() == 2'000U);
     BOOST_TEST(millipede::log_lines_dropped() == dropped_before);
@@ -510,7 +562,8 @@ BOOST_AUTO_TEST_CASE(a_rotation_without_descriptors_does_not_end_the_program) {
         ::getrlimit(RLIMIT_NOFILE, &limit);
         rlimit none{0, limit.rlim_max};
         ::setrlimit(RLIMIT_NOFILE, &none); // what is open stays open, and nothing more opens
-        for (int line = 0; line < 20; ++line) millipede::log(severity::info) << "line " << line;
+        for (int line = 0; line < 20; ++line)
+            millipede::log(severity::info) << "line " << line;
         logged.flush();
         ::setrlimit(RLIMIT_NOFILE, &limit);
         millipede::log(severity::info) << "back again";

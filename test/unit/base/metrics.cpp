@@ -78,7 +78,8 @@ BOOST_AUTO_TEST_CASE(a_single_writer_is_read_by_another_thread_and_never_goes_ba
             last = now;
         }
     }};
-    for (std::uint64_t step = 0; step < most; ++step) ++count;
+    for (std::uint64_t step = 0; step < most; ++step)
+        ++count;
     reader.join();
     BOOST_TEST(monotonous);
     BOOST_TEST(count.load() == most);
@@ -115,9 +116,8 @@ BOOST_AUTO_TEST_CASE(a_sum_adds_each_counter_of_several_workers_by_itself) {
     std::uint64_t number = 0;
     worker_metrics::for_each(first, [&](std::string_view, auto& cell) { cell = ++number; });
     number = 0;
-    worker_metrics::for_each(second, [&](std::string_view, auto& cell) {
-        cell = 1'000 * ++number;
-    });
+    worker_metrics::for_each(second,
+                             [&](std::string_view, auto& cell) { cell = 1'000 * ++number; });
 
     millipede::metrics sum;
     sum += first;
@@ -132,7 +132,8 @@ BOOST_AUTO_TEST_CASE(a_sum_adds_each_counter_of_several_workers_by_itself) {
 BOOST_AUTO_TEST_CASE(a_sum_of_nothing_is_zero) {
     millipede::metrics sum;
     sum += worker_metrics{};
-    for (auto const& each : counters) BOOST_TEST((sum.*each.member) == 0U);
+    for (auto const& each : counters)
+        BOOST_TEST((sum.*each.member) == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(workers_share_no_cache_line) {

@@ -65,9 +65,16 @@ BOOST_AUTO_TEST_CASE(buffers_come_in_a_few_sizes) {
         std::size_t wanted;
         std::size_t capacity;
     };
-    for (auto const& expected : {expectation{1, 512}, {512, 512}, {513, 4'096}, {4'096, 4'096},
-                                 {4'097, 16'384}, {16'384, 16'384}, {16'385, 65'536},
-                                 {65'536, 65'536}, {65'537, 131'072}, {131'072, 131'072},
+    for (auto const& expected : {expectation{1, 512},
+                                 {512, 512},
+                                 {513, 4'096},
+                                 {4'096, 4'096},
+                                 {4'097, 16'384},
+                                 {16'384, 16'384},
+                                 {16'385, 65'536},
+                                 {65'536, 65'536},
+                                 {65'537, 131'072},
+                                 {131'072, 131'072},
                                  {131'073, 196'608}}) {
         buffer_budget budget{1'000'000};
         buffer_pool pool{budget};
@@ -143,9 +150,12 @@ BOOST_AUTO_TEST_CASE(more_buffers_than_are_kept_can_be_given_back) {
     buffer_budget budget{100'000'000};
     buffer_pool pool{budget};
     std::vector<buffer_pool::buffer> taken;
-    for (int count = 0; count < 40; ++count) taken.push_back(pool.take(65'536));
-    for (int count = 0; count < 5; ++count) taken.push_back(pool.take(200'000));
-    for (auto& each : taken) pool.give_back(std::move(each));
+    for (int count = 0; count < 40; ++count)
+        taken.push_back(pool.take(65'536));
+    for (int count = 0; count < 5; ++count)
+        taken.push_back(pool.take(200'000));
+    for (auto& each : taken)
+        pool.give_back(std::move(each));
     BOOST_TEST(budget.used_bytes() == 0U);
 }
 

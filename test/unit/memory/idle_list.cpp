@@ -94,7 +94,8 @@ BOOST_AUTO_TEST_CASE(a_slot_can_be_removed_from_front_middle_and_back) {
     BOOST_TEST((all.order() == numbers{1, 3}));
     all.waiting.push_back(2, 1); // the back is known still
     BOOST_TEST((all.order() == numbers{1, 3, 2}));
-    for (std::uint32_t slot : {1U, 2U, 3U}) all.waiting.remove(slot);
+    for (std::uint32_t slot : {1U, 2U, 3U})
+        all.waiting.remove(slot);
     BOOST_TEST(all.waiting.empty());
     all.waiting.push_back(4, 1);
     BOOST_TEST((all.order() == numbers{4}));

@@ -74,7 +74,8 @@ std::string frame_of(std::size_t size) {
 
 texts frames_of(std::vector<std::size_t> const& sizes) {
     texts messages;
-    for (auto size : sizes) messages.push_back(frame_of(size));
+    for (auto size : sizes)
+        messages.push_back(frame_of(size));
     return messages;
 }
 
@@ -87,7 +88,8 @@ texts lines_of(std::vector<std::size_t> const& sizes) {
 
 std::string joined(texts const& messages) {
     std::string all;
-    for (auto const& message : messages) all += message;
+    for (auto const& message : messages)
+        all += message;
     return all;
 }
 
@@ -132,7 +134,8 @@ struct conversation {
     /// Feeds, and goes on after every pause.
     bool feed_and_resume(std::string_view bytes) {
         auto fed = feed(bytes);
-        while (last == next::pause) resume();
+        while (last == next::pause)
+            resume();
         return fed;
     }
 
@@ -222,7 +225,8 @@ BOOST_AUTO_TEST_CASE(a_longer_stream_cut_into_pieces_of_any_size_arrives) {
     for (auto const& each : middle_streams())
         for (std::size_t piece : {1U, 2U, 3U, 7U, 8U, 9U, 64U, 511U, 512U, 513U, 1'000U}) {
             std::vector<std::size_t> cuts;
-            for (auto cut = piece; cut < each.bytes.size(); cut += piece) cuts.push_back(cut);
+            for (auto cut = piece; cut < each.bytes.size(); cut += piece)
+                cuts.push_back(cut);
             BOOST_TEST(arrives(each.decode, each.bytes, cuts, each.messages),
                        each.name << " in pieces of " << piece);
         }
@@ -264,7 +268,8 @@ BOOST_AUTO_TEST_CASE(input_after_a_pause_goes_behind_what_the_pause_kept) {
                 one.pause_every = pause_every;
                 BOOST_TEST(one.feed(std::string_view{each.bytes}.substr(0, cut)));
                 BOOST_TEST(one.feed(std::string_view{each.bytes}.substr(cut)));
-                while (one.last == next::pause) one.resume();
+                while (one.last == next::pause)
+                    one.resume();
                 BOOST_TEST((one.messages == each.messages), each.name << " cut at " << cut);
                 BOOST_TEST(one.rest.empty());
             }
@@ -299,8 +304,7 @@ BOOST_AUTO_TEST_CASE(whole_messages_are_consumed_in_place) {
     conversation one{frames};
     one.feed(bytes);
     auto const* begin = as_bytes(bytes).data();
-    BOOST_TEST((one.addresses ==
-                std::vector<std::byte const*>{begin, begin + 8, begin + 608}));
+    BOOST_TEST((one.addresses == std::vector<std::byte const*>{begin, begin + 8, begin + 608}));
     BOOST_TEST(one.calls == 1);
     BOOST_TEST(one.budget.used_bytes() == 0U);
 }
@@ -325,12 +329,14 @@ BOOST_AUTO_TEST_CASE(what_follows_a_completed_message_is_consumed_in_place_again
 BOOST_AUTO_TEST_CASE(nobody_is_asked_before_what_is_needed_is_there) {
     auto bytes = frame_of(1'000);
     conversation one{frames};
-    for (auto letter : bytes) one.feed({&letter, 1});
+    for (auto letter : bytes)
+        one.feed({&letter, 1});
     BOOST_TEST(one.messages.size() == 1U);
     BOOST_TEST(one.calls == 3); // with 1, 8 and 1000 bytes
 
     conversation unknown{frames_of_unknown_size};
-    for (auto letter : bytes) unknown.feed({&letter, 1});
+    for (auto letter : bytes)
+        unknown.feed({&letter, 1});
     BOOST_TEST(unknown.messages.size() == 1U);
     BOOST_TEST(unknown.calls == 1'000);
 }
@@ -466,7 +472,8 @@ BOOST_AUTO_TEST_CASE(random_streams_in_random_pieces_with_random_pauses_arrive) 
     auto below = [&](std::size_t bound) { return random() % bound; };
     for (int round = 0; round < 400; ++round) {
         std::vector<std::size_t> sizes(1 + below(12));
-        for (auto& size : sizes) size = 8 + below(below(4) == 0 ? 6'000 : 40);
+        for (auto& size : sizes)
+            size = 8 + below(below(4) == 0 ? 6'000 : 40);
         bool of_lines = below(4) == 0;
         auto messages = of_lines ? lines_of(sizes) : frames_of(sizes);
         auto bytes = joined(messages);
@@ -483,7 +490,8 @@ BOOST_AUTO_TEST_CASE(random_streams_in_random_pieces_with_random_pauses_arrive) 
             begin += size;
             whole = whole && joined(one.messages).size() + one.rest.size() == begin;
         }
-        while (one.last == next::pause) one.resume();
+        while (one.last == next::pause)
+            one.resume();
         BOOST_TEST(whole, "seed " << seed << " round " << round);
         BOOST_TEST((one.messages == messages), "seed " << seed << " round " << round);
         BOOST_TEST(one.rest.empty());

@@ -67,8 +67,10 @@ BOOST_AUTO_TEST_CASE(a_new_slot_is_fresh_and_on_no_list) {
 BOOST_AUTO_TEST_CASE(freed_slots_are_used_again_last_in_first_out) {
     record_slots records{10, 0};
     std::vector<std::uint32_t> taken;
-    for (int count = 0; count < 5; ++count) taken.push_back(records.allocate());
-    for (auto index : {1U, 3U, 0U}) records.release(taken[index]);
+    for (int count = 0; count < 5; ++count)
+        taken.push_back(records.allocate());
+    for (auto index : {1U, 3U, 0U})
+        records.release(taken[index]);
     BOOST_TEST(records.in_use() == 2U);
     BOOST_TEST(records.touched() == 5U);
     for (auto index : {0U, 3U, 1U}) {
@@ -146,7 +148,8 @@ BOOST_AUTO_TEST_CASE(what_follows_a_record_is_its_owners) {
     for (int count = 0; count < 3; ++count) {
         auto slot = records.allocate();
         auto* extra = reinterpret_cast<std::byte*>(&records[slot] + 1);
-        for (int index = 0; index < 8; ++index) extra[index] = std::byte{0xff};
+        for (int index = 0; index < 8; ++index)
+            extra[index] = std::byte{0xff};
     }
     for (std::uint32_t slot = 0; slot < 3; ++slot) {
         BOOST_TEST(records[slot].generation == 1U);
@@ -157,16 +160,20 @@ BOOST_AUTO_TEST_CASE(what_follows_a_record_is_its_owners) {
 BOOST_AUTO_TEST_CASE(a_million_slots_cost_no_memory_before_their_use) {
     auto before = resident_bytes();
     record_slots records{1'000'000, 48};
-    for (int count = 0; count < 10; ++count) records.allocate();
+    for (int count = 0; count < 10; ++count)
+        records.allocate();
     auto after = resident_bytes();
     BOOST_TEST(after < before + 1024 * 1024);
 
     std::vector<std::uint32_t> taken;
-    for (int count = 0; count < 100'000; ++count) taken.push_back(records.allocate());
-    for (auto slot : taken) records.release(slot);
+    for (int count = 0; count < 100'000; ++count)
+        taken.push_back(records.allocate());
+    for (auto slot : taken)
+        records.release(slot);
     auto used = resident_bytes();
     BOOST_TEST(used > before + 4 * 1024 * 1024); // so that the measure above means something
-    for (int turn = 0; turn < 1'000'000; ++turn) records.release(records.allocate());
+    for (int turn = 0; turn < 1'000'000; ++turn)
+        records.release(records.allocate());
     BOOST_TEST(records.touched() == 100'010U);
 }
 

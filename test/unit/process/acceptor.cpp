@@ -54,7 +54,8 @@ struct fixture {
 std::uint64_t waiting_for(millipede::detail::worker& worker) {
     std::uint64_t count = 0;
     millipede::detail::accepted_socket socket;
-    for (; worker.incoming().take(socket); ++count) ::close(socket.descriptor);
+    for (; worker.incoming().take(socket); ++count)
+        ::close(socket.descriptor);
     return count;
 }
 
@@ -81,7 +82,8 @@ BOOST_FIXTURE_TEST_CASE(a_batch_is_shared_out_evenly, fixture) {
     auto endpoint = listen();
     subject.start();
     std::vector<tcp::socket> sockets;
-    for (int times = 0; times < 6; ++times) sockets.push_back(connect(endpoint));
+    for (int times = 0; times < 6; ++times)
+        sockets.push_back(connect(endpoint));
     run();
     BOOST_TEST(subject.counters().accepted.load() == 6U);
     BOOST_TEST(subject.counters().full.load() == 0U);
@@ -93,7 +95,8 @@ BOOST_FIXTURE_TEST_CASE(newcomers_beyond_all_slots_read_the_end_of_the_stream, f
     auto endpoint = listen();
     subject.start();
     std::vector<tcp::socket> sockets;
-    for (int times = 0; times < 8; ++times) sockets.push_back(connect(endpoint));
+    for (int times = 0; times < 8; ++times)
+        sockets.push_back(connect(endpoint));
     run();
     BOOST_TEST(subject.counters().accepted.load() == 8U);
     BOOST_TEST(subject.counters().full.load() == 2U);
@@ -113,7 +116,8 @@ BOOST_AUTO_TEST_CASE(a_full_hand_over_queue_closes_the_newcomer) {
     auto endpoint = subject.listen();
     subject.subject.start();
     std::vector<tcp::socket> sockets;
-    for (int times = 0; times < 3; ++times) sockets.push_back(subject.connect(endpoint));
+    for (int times = 0; times < 3; ++times)
+        sockets.push_back(subject.connect(endpoint));
     subject.run();
     BOOST_TEST(subject.subject.counters().full.load() == 1U);
 }

@@ -13,7 +13,8 @@ namespace millipede::test {
 /// `bytes_of({0xf7, 0x9a})`: bytes as a specification writes them.
 inline std::vector<std::byte> bytes_of(std::initializer_list<unsigned> values) {
     std::vector<std::byte> bytes;
-    for (auto value : values) bytes.push_back(static_cast<std::byte>(value));
+    for (auto value : values)
+        bytes.push_back(static_cast<std::byte>(value));
     return bytes;
 }
 

@@ -23,7 +23,8 @@ std::string in_child(F f) {
     if (child == 0) {
         ::close(ends[0]);
         // A crash is to end this process, not to be caught by the test framework in a copy of it.
-        for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) ::signal(number, SIG_DFL);
+        for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL})
+            ::signal(number, SIG_DFL);
         std::string answer;
         try {
             answer = f();

@@ -344,7 +344,8 @@ BOOST_AUTO_TEST_CASE(crlf_within_a_frame_is_data) {
 BOOST_AUTO_TEST_CASE(bad_settings_are_refused) {
     for (std::uint32_t size_max : {0U, 7U, 65'536U, 0xffffffffU})
         BOOST_CHECK_THROW(with_size_max(size_max), std::invalid_argument);
-    for (std::uint32_t size_max : {8U, 65'535U}) BOOST_CHECK_NO_THROW(with_size_max(size_max));
+    for (std::uint32_t size_max : {8U, 65'535U})
+        BOOST_CHECK_NO_THROW(with_size_max(size_max));
 
     frame_codec::settings carriage_return;
     carriage_return.magic = 0x1122330d;
@@ -365,6 +366,8 @@ BOOST_AUTO_TEST_CASE(a_message_beyond_the_limit_is_not_encoded) {
     BOOST_TEST(sink.bytes.size() == 16U); // not even the head
     std::vector<std::byte> data(9);
     BOOST_CHECK_THROW(codec.encode(1, data), std::length_error);
+    BOOST_CHECK_THROW(codec.encode(0xfffc, {}), std::invalid_argument);
+    BOOST_CHECK_THROW(codec.encode(0xffff, {}, sink), std::invalid_argument);
     BOOST_TEST(codec.encode(1, std::span{data}.first(8)).size() == 16U);
 }
 

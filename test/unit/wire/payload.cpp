@@ -96,14 +96,16 @@ BOOST_AUTO_TEST_CASE(copies_in_several_threads_keep_the_bytes_until_the_last_is_
             mine = {};
         });
     shared = {};
-    for (auto& thread : threads) thread.join();
-    for (auto count : wrong) BOOST_TEST(count == 0);
+    for (auto& thread : threads)
+        thread.join();
+    for (auto count : wrong)
+        BOOST_TEST(count == 0);
 }
 
 BOOST_AUTO_TEST_CASE(more_than_4_gib_are_refused) {
     constexpr std::size_t size = (std::size_t{4} << 30) + 4'096;
-    auto* memory = ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                          -1, 0);
+    auto* memory =
+        ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     BOOST_TEST_REQUIRE(memory != MAP_FAILED);
     std::span<std::byte const> bytes{static_cast<std::byte const*>(memory), size};
     BOOST_CHECK_THROW(payload{bytes}, std::bad_alloc);

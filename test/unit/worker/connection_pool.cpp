@@ -82,9 +82,11 @@ struct told_transport final : millipede::detail::transport {
     history* what;
 };
 
+constexpr auto entry = millipede::detail::write_queue::entry_bytes;
+
 // Puts output into the queue as the engine does: the budget is asked first.
 void enqueue(pool_type& pool, connection_record& record, std::string_view text) {
-    BOOST_REQUIRE(pool.budget().take(text.size()));
+    BOOST_REQUIRE(pool.budget().take(text.size() + entry));
     pool.extend(record).output.push_message(payload{as_bytes(text)});
 }
 
@@ -119,7 +121,8 @@ BOOST_AUTO_TEST_CASE(a_connection_begins_open_idle_and_with_nothing) {
 BOOST_AUTO_TEST_CASE(as_many_are_opened_as_there_are_slots) {
     auto pool = make_pool(3);
     std::set<connection_record*> records;
-    for (int count = 0; count < 3; ++count) records.insert(pool.open(0, 0));
+    for (int count = 0; count < 3; ++count)
+        records.insert(pool.open(0, 0));
     BOOST_TEST(records.count(nullptr) == 0U);
     BOOST_TEST(records.size() == 3U);
     BOOST_TEST(pool.open(0, 0) == nullptr);
@@ -216,7 +219,8 @@ BOOST_AUTO_TEST_CASE(sessions_follow_their_records_and_do_not_overlap) {
     }
     for (unsigned char count = 0; count < 4; ++count) {
         auto const* session = static_cast<unsigned char*>(pool.session_of(*records[count]));
-        for (int index = 0; index < 20; ++index) BOOST_TEST(session[index] == count + 1);
+        for (int index = 0; index < 20; ++index)
+            BOOST_TEST(session[index] == count + 1);
         BOOST_TEST((records[count]->where == state::open));
     }
 }
@@ -265,10 +269,14 @@ BOOST_AUTO_TEST_CASE(a_connection_is_on_the_list_of_its_state) {
 BOOST_AUTO_TEST_CASE(a_touch_moves_a_connection_within_its_own_list) {
     auto pool = make_pool();
     std::vector<connection_record*> records;
-    for (int count = 0; count < 6; ++count) records.push_back(pool.open(0, 0));
-    for (auto index : {2U, 3U}) pool.block(*records[index], 0);
-    for (auto index : {4U, 5U}) pool.linger(*records[index], 0);
-    for (auto index : {0U, 2U, 4U}) pool.touch(*records[index], 1);
+    for (int count = 0; count < 6; ++count)
+        records.push_back(pool.open(0, 0));
+    for (auto index : {2U, 3U})
+        pool.block(*records[index], 0);
+    for (auto index : {4U, 5U})
+        pool.linger(*records[index], 0);
+    for (auto index : {0U, 2U, 4U})
+        pool.touch(*records[index], 1);
     BOOST_TEST(pool.idle.front() == 1U);
     BOOST_TEST(pool.blocked.front() == 3U);
     BOOST_TEST(pool.lingering.front() == 5U);
@@ -282,15 +290,20 @@ BOOST_AUTO_TEST_CASE(a_touch_moves_a_connection_within_its_own_list) {
 BOOST_AUTO_TEST_CASE(a_release_takes_a_connection_off_any_list) {
     auto pool = make_pool();
     std::vector<connection_record*> records;
-    for (int count = 0; count < 6; ++count) records.push_back(pool.open(0, 0));
-    for (auto index : {2U, 3U}) pool.block(*records[index], 0);
-    for (auto index : {4U, 5U}) pool.linger(*records[index], 0);
+    for (int count = 0; count < 6; ++count)
+        records.push_back(pool.open(0, 0));
+    for (auto index : {2U, 3U})
+        pool.block(*records[index], 0);
+    for (auto index : {4U, 5U})
+        pool.linger(*records[index], 0);
     records[3]->where = state::flushing;
-    for (auto index : {0U, 2U, 4U}) pool.release(*records[index]);
+    for (auto index : {0U, 2U, 4U})
+        pool.release(*records[index]);
     BOOST_TEST(pool.idle.front() == 1U);
     BOOST_TEST(pool.blocked.front() == 3U);
     BOOST_TEST(pool.lingering.front() == 5U);
-    for (auto index : {1U, 3U, 5U}) pool.release(*records[index]);
+    for (auto index : {1U, 3U, 5U})
+        pool.release(*records[index]);
     BOOST_TEST(pool.idle.empty());
     BOOST_TEST(pool.blocked.empty());
     BOOST_TEST(pool.lingering.empty());
@@ -355,9 +368,9 @@ BOOST_AUTO_TEST_CASE(a_release_gives_back_buffers_and_budget) {
     record->extra->close_code = errc::output_full;
     record->set(connection_record::close_requested);
     BOOST_TEST(record->has_output());
-    BOOST_TEST(pool.budget().used_bytes() == 5U + 15 + 512);
+    BOOST_TEST(pool.budget().used_bytes() == 5U + entry + 15 + 2 * entry + 512);
     pool.release(*record);
-    BOOST_TEST(pool.budget().used_bytes() == 5U);
+    BOOST_TEST(pool.budget().used_bytes() == 5U + entry);
     BOOST_TEST(other->has_output());
 }
 
@@ -436,7 +449,7 @@ BOOST_AUTO_TEST_CASE(an_extension_that_holds_something_is_not_trimmed) {
     pool.trim(*record);
     BOOST_TEST(record->extra != nullptr);
     record->extra->output.consume(6);
-    pool.budget().give_back(6);
+    pool.budget().give_back(6 + entry);
 
     record->set(connection_record::close_requested);
     pool.trim(*record);
@@ -460,7 +473,8 @@ BOOST_AUTO_TEST_CASE(many_extensions_come_and_go) {
         records.push_back(pool.open(0, 0));
         enqueue(pool, *records.back(), "x");
     }
-    for (auto* record : records) pool.release(*record);
+    for (auto* record : records)
+        pool.release(*record);
     BOOST_TEST(pool.budget().used_bytes() == 0U);
     BOOST_TEST(pool.idle.empty());
 }
@@ -526,7 +540,8 @@ BOOST_AUTO_TEST_CASE(a_history_of_many_connections_never_mixes_names) {
         }
         pool.release(turn % 2 == 0 ? *first : *second);
         pool.release(turn % 2 == 0 ? *second : *first);
-        for (auto id : ended) BOOST_REQUIRE(pool.find(id) == nullptr);
+        for (auto id : ended)
+            BOOST_REQUIRE(pool.find(id) == nullptr);
     }
 }
 

@@ -58,7 +58,8 @@ BOOST_AUTO_TEST_CASE(an_empty_one_gives_nothing) {
 
 BOOST_AUTO_TEST_CASE(requests_come_out_oldest_first) {
     mailbox box{10};
-    for (int number : {1, 2, 3}) post(box, number);
+    for (int number : {1, 2, 3})
+        post(box, number);
     BOOST_TEST((taken_from(box) == numbers{1, 2, 3}));
     BOOST_TEST(taken_from(box).empty());
     post(box, 4);
@@ -123,7 +124,8 @@ BOOST_AUTO_TEST_CASE(what_never_ran_is_destroyed_with_the_box) {
     std::atomic<int> living{0};
     {
         mailbox box{10};
-        for (int number : {1, 2, 3}) post(box, number, &living);
+        for (int number : {1, 2, 3})
+            post(box, number, &living);
         BOOST_TEST(living == 3);
     }
     BOOST_TEST(living == 0);
@@ -164,7 +166,8 @@ BOOST_AUTO_TEST_CASE(several_senders_lose_nothing_and_keep_their_order) {
         // Exactly one wake for each time that the box was not empty.
         if (received > before) ++rounds;
     }
-    for (auto& sender : senders) sender.join();
+    for (auto& sender : senders)
+        sender.join();
     BOOST_TEST(woken);
     BOOST_TEST(received == senders_count * letters_each);
     BOOST_TEST(ordered);
@@ -189,7 +192,8 @@ BOOST_AUTO_TEST_CASE(a_full_box_of_several_senders_holds_its_capacity_at_most) {
                         ++accepted;
                 }
             });
-        for (auto& sender : senders) sender.join();
+        for (auto& sender : senders)
+            sender.join();
         BOOST_TEST(accepted == static_cast<int>(capacity));
         BOOST_TEST(refused == 4'000 - static_cast<int>(capacity));
         BOOST_TEST(living == static_cast<int>(capacity));

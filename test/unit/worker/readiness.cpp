@@ -122,7 +122,8 @@ BOOST_FIXTURE_TEST_CASE(more_events_than_room_come_in_several_collections, fixtu
     }
     std::set<std::uint64_t> tokens;
     for (int collection = 0; collection < 3; ++collection)
-        for (auto const& event : collect()) tokens.insert(event.data.u64);
+        for (auto const& event : collect())
+            tokens.insert(event.data.u64);
     BOOST_TEST(tokens.size() == pairs.size());
 }
 

@@ -103,13 +103,15 @@ BOOST_FIXTURE_TEST_CASE(a_read_that_fills_its_room_leaves_the_rest, fixture) {
     pipe->deliver("abcdef");
     run();
     std::string all;
-    while (!read(2).would_block()) all += got();
+    while (!read(2).would_block())
+        all += got();
     BOOST_TEST(all == "abcdef");
 }
 
 BOOST_FIXTURE_TEST_CASE(more_input_than_the_buffer_holds_comes_in_order, fixture) {
     std::string sent;
-    for (int index = 0; index < 5'000; ++index) sent += std::to_string(index);
+    for (int index = 0; index < 5'000; ++index)
+        sent += std::to_string(index);
     pipe->deliver(sent);
     std::string all;
     while (all.size() < sent.size()) {

@@ -96,8 +96,7 @@ BOOST_FIXTURE_TEST_CASE(a_write_to_a_peer_that_is_gone_fails_without_a_signal, s
     ::setsockopt(theirs, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     ::close(std::exchange(theirs, -1));
     std::array<std::byte, 16> room;
-    BOOST_TEST(detail::socket_read(ours, room).code ==
-               boost::system::errc::connection_reset);
+    BOOST_TEST(detail::socket_read(ours, room).code == boost::system::errc::connection_reset);
     auto result = detail::socket_write(ours, bytes_of("x"));
     BOOST_TEST(result.code == boost::system::errc::broken_pipe);
     BOOST_TEST(!result.would_block());

@@ -32,10 +32,10 @@ using state = millipede::detail::connection_record::state;
 using carrier = millipede::detail::stream_transport<test::memory_stream, test::memory_ends>;
 
 constexpr std::uint16_t echo = 0x0001;
-constexpr std::uint16_t count = 0x0002;  // answers with the number of messages so far
-constexpr std::uint16_t leave = 0x0003;  // answers and closes
-constexpr std::uint16_t fail = 0x0004;   // throws
-constexpr std::uint16_t rest = 0x0005;   // pauses
+constexpr std::uint16_t count = 0x0002; // answers with the number of messages so far
+constexpr std::uint16_t leave = 0x0003; // answers and closes
+constexpr std::uint16_t fail = 0x0004;  // throws
+constexpr std::uint16_t rest = 0x0005;  // pauses
 constexpr std::uint16_t unknown = 0x0006;
 
 struct session {
@@ -103,7 +103,8 @@ struct bench {
             std::make_unique<carrier>(test::memory_stream{subject.context(), std::move(pipe)}), 0);
     }
     void run() {
-        while (subject.context().poll() != 0) {}
+        while (subject.context().poll() != 0) {
+        }
     }
     template <class Condition>
     bool run_until(Condition condition) {
@@ -491,9 +492,14 @@ BOOST_AUTO_TEST_CASE(a_message_larger_than_the_output_buffer_keeps_its_place) {
                 auto message = test::frame(echo, std::string(size, letter));
                 wanted += message;
                 switch (index % 3) {
-                case 0: connection.send(millipede::payload{test::bytes_of(message)}); break;
-                case 1: connection.send_bytes(test::bytes_of(message)); break;
-                default: connection.send(frame{test::bytes_of(message), echo});
+                case 0:
+                    connection.send(millipede::payload{test::bytes_of(message)});
+                    break;
+                case 1:
+                    connection.send_bytes(test::bytes_of(message));
+                    break;
+                default:
+                    connection.send(frame{test::bytes_of(message), echo});
                 }
             }
         };
@@ -503,7 +509,9 @@ BOOST_AUTO_TEST_CASE(a_message_larger_than_the_output_buffer_keeps_its_place) {
         subject.run();
         pipe->take_writes();
         subject.run();
-        BOOST_TEST_CONTEXT("held: " << held) { BOOST_TEST((pipe->written == wanted)); }
+        BOOST_TEST_CONTEXT("held: " << held) {
+            BOOST_TEST((pipe->written == wanted));
+        }
         pipe->end_input();
         subject.check_all_given_back();
     }
@@ -588,8 +596,8 @@ BOOST_AUTO_TEST_CASE(stopping_answers_what_was_received_and_ends) {
     subject.run();
     subject.subject.stop();
     subject.run();
-    BOOST_TEST((pipe->written == test::frame(count, test::number(1)) +
-                                     test::frame(count, test::number(2))));
+    BOOST_TEST((pipe->written ==
+                test::frame(count, test::number(1)) + test::frame(count, test::number(2))));
     BOOST_TEST(pipe->output_ended);
     BOOST_REQUIRE(subject.endings.size() == 1U);
     BOOST_TEST(subject.endings[0] == errc::stopping);
