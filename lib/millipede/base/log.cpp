@@ -40,13 +40,6 @@ std::atomic<std::uint64_t> lines_dropped{0};
 std::atomic<std::uint32_t> lines_waiting{0};
 std::atomic<std::uint32_t> lines_waiting_max{0};
 
-// Boost.Log takes a per cent sign in a file's name for a placeholder.
-std::string without_placeholders(std::string name) {
-    for (auto at = name.find('%'); at != std::string::npos; at = name.find('%', at + 2))
-        name.insert(at, 1, '%');
-    return name;
-}
-
 void check(log_options const& settings) {
     if (settings.rotate_bytes < 256) throw std::invalid_argument{"log: rotate_bytes is below 256"};
     if (settings.rotated_files_max < 1) throw std::invalid_argument{"log: rotated_files_max is 0"};
@@ -83,12 +76,14 @@ class line_writer
 
   private:
     void open() {
+        if (settings_.file.find('%') != std::string::npos) // Boost.Log's mark of a placeholder
+            throw log_file_error{"log file '" + settings_.file + "': '%' cannot be in its name"};
         if (!std::ofstream{settings_.file, std::ios::app})
             throw log_file_error{"log file '" + settings_.file + "' cannot be opened"};
         auto path = std::filesystem::absolute(settings_.file);
         auto file = boost::make_shared<blog::sinks::text_file_backend>(
-            keywords::file_name = without_placeholders(path.string()),
-            keywords::target_file_name = without_placeholders(path.filename().string()) + ".%5N",
+            keywords::file_name = path.string(),
+            keywords::target_file_name = path.filename().string() + ".%5N",
             keywords::rotation_size = settings_.rotate_bytes, keywords::open_mode = std::ios::app,
             keywords::enable_final_rotation = false);
         file->set_file_collector(
