@@ -257,4 +257,18 @@ BOOST_FIXTURE_TEST_CASE(destroying_it_from_its_own_edge_is_closing_it, fixture) 
     BOOST_TEST(!subject);
 }
 
+// The worker goes on with its turn after the edge's connection has ended.
+BOOST_FIXTURE_TEST_CASE(an_edge_that_closes_it_may_go_on_using_what_it_captured, fixture) {
+    subject = std::make_unique<carrier>(test::memory_stream{context, pipe});
+    std::string const captured(100, 'c'); // too large to lie inside of the function object
+    std::size_t used = 0;
+    subject->start([this, &used, captured](edge) {
+        subject.reset();
+        used = captured.size();
+    });
+    pipe->deliver("x");
+    run();
+    BOOST_TEST(used == 100U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
