@@ -47,7 +47,7 @@ struct basic_metrics {
     Cell closed_by_server{}; ///< ... because a handler closed it.
     Cell handler_failures{}; ///< ... because a handler let an exception escape.
     Cell cut{};              ///< Connections closed with output that the deadline cut off.
-    Cell released{};         ///< Slots given back; with `opened`, how many slots are in use.
+    Cell released{};         ///< Sockets that workers are done with, connections or not.
     Cell messages_received{};
     Cell bytes_received{};
     Cell bytes_sent{};

@@ -59,6 +59,7 @@ struct options {
 
     /// Bytes that incomplete messages and unsent output may hold in one worker; a connection that
     /// needs more is closed (`errc::buffers_exhausted`). Bounds the memory of slow-frame attacks.
+    /// At least 64 KiB; to hold one message, twice its size, as both buffers count while one grows.
     std::size_t buffer_budget_bytes = 64 * 1024 * 1024;
 
     /// Bytes read from one connection in one turn, and the size of a worker's output buffer; 4 KiB

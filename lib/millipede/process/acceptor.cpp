@@ -109,7 +109,9 @@ void acceptor::refuse(int descriptor) {
                      << " slots are in use, or a worker does not take its sockets; " << *suppressed
                      << " more suppressed before";
     }
+    // A clean end, also for one that has spoken already: unread input would make it a reset.
     socket_shutdown_write(descriptor);
+    socket_skip_input(descriptor);
     socket_close(descriptor, false);
 }
 

@@ -38,10 +38,12 @@ std::string with_thousands(std::uint64_t number) {
 basic_server::basic_server(options wanted) : limits_{validated(std::move(wanted))} {}
 
 void basic_server::shut_down() noexcept {
+    if (acceptor_) acceptor_->stop();
+    if (workers_) { // both exist as long as a handler may ask for metrics
+        workers_->stop();
+        workers_->join();
+    }
     acceptor_.reset();
-    if (!workers_) return;
-    workers_->stop();
-    workers_->join();
     workers_.reset();
 }
 

@@ -30,6 +30,7 @@ class stream_transport final : public transport {
 
     void start(std::function<void(edge)> announce) override {
         state_->announce = std::move(announce);
+        state_->open = true;
         read_more(state_);
     }
 
@@ -67,8 +68,9 @@ class stream_transport final : public transport {
     void shutdown_write() override { Ends::shutdown_write(state_->stream); }
 
     void close() override {
-        if (!state_->announce) return;
-        state_->announce = nullptr; // operations under way end later, and keep the state until then
+        // Operations under way end later, and keep the state until then; and whoever closes may be
+        // running inside of `announce`, so that it stays as well.
+        if (!std::exchange(state_->open, false)) return;
         Ends::close(state_->stream);
     }
 
@@ -83,6 +85,7 @@ class stream_transport final : public transport {
         explicit state(Stream carrier) : stream{std::move(carrier)} {}
         Stream stream;
         std::function<void(edge)> announce;
+        bool open = false; // announces edges
         std::array<std::byte, 4096> input;
         std::size_t read_begin = 0;
         std::size_t read_end = 0;
@@ -96,7 +99,7 @@ class stream_transport final : public transport {
     static void read_more(state_pointer const& self) {
         self->stream.async_read_some(
             boost::asio::buffer(self->input), [self](error_code code, std::size_t size) {
-                if (!self->announce) return;
+                if (!self->open) return;
                 self->read_begin = 0;
                 self->read_end = size;
                 self->read_code = code;
@@ -115,9 +118,9 @@ class stream_transport final : public transport {
             else
                 self->output.erase(self->output.begin(),
                                    self->output.begin() + static_cast<std::ptrdiff_t>(size));
-            if (!self->announce) return;
+            if (!self->open) return;
             self->announce(code ? edge::readable | edge::writable | edge::hangup : edge::writable);
-            if (self->announce && !self->writing && !self->output.empty()) write_more(self);
+            if (self->open && !self->writing && !self->output.empty()) write_more(self);
         });
     }
 

@@ -21,6 +21,11 @@ void socket_shutdown_write(int descriptor) noexcept {
     ::shutdown(descriptor, SHUT_WR);
 }
 
+void socket_skip_input(int descriptor) noexcept {
+    // For TCP, MSG_TRUNC means: take it away, copy nothing (tcp(7)).
+    ::recv(descriptor, nullptr, 1024 * 1024, MSG_TRUNC | MSG_DONTWAIT);
+}
+
 void socket_close(int descriptor, bool abort) noexcept {
     if (abort) {
         linger reset{1, 0};

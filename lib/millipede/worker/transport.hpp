@@ -83,6 +83,8 @@ inline io_result socket_write(int descriptor, std::span<std::byte const> bytes) 
 
 io_result socket_write(int descriptor, std::span<iovec const> buffers) noexcept;
 void socket_shutdown_write(int descriptor) noexcept;
+/// Throws away what has arrived so far, up to a megabyte.
+void socket_skip_input(int descriptor) noexcept;
 /// \param abort with a reset, which frees unsent output at once; else the kernel goes on sending.
 void socket_close(int descriptor, bool abort) noexcept;
 boost::asio::ip::tcp::endpoint socket_remote_endpoint(int descriptor, error_code& code);

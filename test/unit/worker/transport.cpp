@@ -120,6 +120,16 @@ BOOST_FIXTURE_TEST_CASE(closing_ends_cleanly_and_aborting_resets, socket_pair) {
     BOOST_TEST(reason == ECONNRESET);
 }
 
+// Without the skip, the unread bytes would turn the end into a reset.
+BOOST_FIXTURE_TEST_CASE(skipped_input_does_not_spoil_a_clean_end, socket_pair) {
+    BOOST_TEST(::send(theirs, "unread", 6, MSG_NOSIGNAL) == 6);
+    detail::socket_shutdown_write(ours);
+    detail::socket_skip_input(ours);
+    close_ours(false);
+    BOOST_TEST(receive().first == 0);
+    BOOST_TEST(receive().first == 0); // and no reset behind it
+}
+
 BOOST_FIXTURE_TEST_CASE(the_remote_endpoint_is_the_peers, socket_pair) {
     boost::system::error_code code = asio::error::eof;
     BOOST_TEST((detail::socket_remote_endpoint(ours, code) == peer_endpoint));
