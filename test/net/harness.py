@@ -569,11 +569,11 @@ def reset(sock):
 
 
 def refuses(address):
-    """Whether nobody listens at `address`."""
+    """Whether nobody listens at `address`; a reset comes when the end meets the handshake."""
     try:
         Client(address, timeout=DEADLINE).close()
         return False
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return True
 
 

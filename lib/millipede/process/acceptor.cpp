@@ -59,6 +59,9 @@ void acceptor::start() {
 }
 
 void acceptor::stop() {
+    // Whom the kernel has connected already is served and told the end; closing would reset it.
+    for (auto& from : listeners_)
+        if (from.socket.is_open()) accept_batch(from);
     pause_timer_.cancel();
     for (auto& from : listeners_) {
         error_code ignored;
