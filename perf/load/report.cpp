@@ -141,7 +141,7 @@ std::string failure_reason(options const& settings, run_result const& result) {
     if (result.threads_stuck) return "the deadline passed and a thread did not end";
     auto const errors = result.total.errors.get();
     auto some_errors = grouped(errors) + (errors == 1 ? " error: " : " errors, the first: ") +
-                             result.total.first_error;
+                       result.total.first_error;
     if (result.deadline_exceeded)
         return "the deadline passed" + (errors > 0 ? "; " + some_errors : std::string{});
     if (errors > 0) return some_errors;
