@@ -9,6 +9,7 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 BOOST_AUTO_TEST_SUITE(endings)
@@ -472,6 +473,49 @@ BOOST_AUTO_TEST_CASE(what_the_server_sends_does_not_put_off_the_idle_timeout) {
         BOOST_TEST(host.reasons.size() == 1U);
         if (host.reasons.size() == 1) BOOST_TEST(host.reasons.at(0) == errc::idle_timeout);
     });
+}
+
+// What was sent goes out whatever the reason that the handler gives, a code of its own or none.
+BOOST_AUTO_TEST_CASE(a_handlers_own_reason_does_not_cut_its_output) {
+    error_code own{17, boost::system::generic_category()};
+    auto limits = quiet_options();
+    limits.output_max_bytes = 16 * 1024 * 1024;
+    for (auto const& reason : {own, error_code{}}) {
+        host_type host{limits};
+        host.server.on(7, [&](auto& connection, frame const&) {
+            auto message = test::frame(echo, std::string(60'000, 'x'));
+            for (int times = 0; times < 100; ++times)
+                connection.send_bytes(test::bytes_of(message));
+            connection.close(reason);
+        });
+        host.start();
+        auto client = host.connect();
+        client.send(test::frame(7) + test::frame(echo, "not handled any more"));
+        std::this_thread::sleep_for(100ms); // the output fills the socket meanwhile
+        for (int times = 0; times < 100; ++times)
+            BOOST_REQUIRE(client.read_frame().size() == 60'008U);
+        client.close();
+        BOOST_TEST(host.only_ending() == (reason.failed() ? own : errc::closed_by_server));
+        BOOST_TEST(host.server.metrics().closed_by_server == 1U);
+        BOOST_TEST(host.server.metrics().errors == 0U);
+    }
+}
+
+// Empty messages are nothing to send, and hold nothing.
+BOOST_AUTO_TEST_CASE(empty_messages_use_up_no_budget) {
+    auto limits = quiet_options();
+    limits.buffer_budget_bytes = 64 * 1024;
+    host_type host{limits};
+    recorded<millipede::connection_id> ids;
+    host.on_open = [&](auto& connection) { ids.add(connection.id()); };
+    host.start();
+    auto client = host.connect();
+    BOOST_REQUIRE(ids.wait_for(1));
+    for (int times = 0; times < 2'000; ++times)
+        BOOST_TEST(!host.server.send(ids.at(0), millipede::payload{}));
+    client.send(test::frame(echo, "still here"));
+    BOOST_TEST(client.read_frame() == test::frame(echo, "still here"));
+    BOOST_TEST(host.server.metrics().shed == 0U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

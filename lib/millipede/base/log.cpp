@@ -153,6 +153,8 @@ class logging::sink {
                                         "TimeStamp", "%Y-%m-%d %H:%M:%S.%f")
                                  << " [" << expressions::attr<severity>("Severity") << "] "
                                  << expressions::smessage);
+        // Whatever else the process logs by Boost.Log has its own sinks.
+        frontend_->set_filter(expressions::has_attr<severity>("Severity"));
         blog::core::get()->add_global_attribute("TimeStamp", blog::attributes::local_clock{});
         blog::core::get()->add_sink(frontend_);
     }

@@ -39,8 +39,9 @@ struct options {
     /// most 1,048,576.
     std::uint32_t connections_per_worker = 0;
 
-    /// Closes a connection from which no byte was read for so long. 0: never. Reached within
-    /// an eighth of the time, or a second. 5 minutes is below the usual timeouts of NAT devices.
+    /// Closes a connection from which no byte was read for so long. 0: never. Comes at most a
+    /// quarter of it late, or two seconds. Begins anew when a blocked peer takes output again. 5
+    /// minutes is below the usual timeouts of NAT devices.
     std::chrono::milliseconds idle_timeout = std::chrono::minutes{5};
 
     /// Closes a connection whose peer took none of the waiting output for so long. 0: never.
@@ -53,7 +54,9 @@ struct options {
     /// From the first signal (or `stop()`) to the end: what is not flushed by then is cut off.
     std::chrono::milliseconds stop_timeout = std::chrono::seconds{5};
 
-    /// Bytes of unsent output that one connection may have; beyond it `overflow` decides.
+    /// Bytes of unsent output, 64 per message included, that one connection may have; beyond it
+    /// `overflow` decides. An empty queue takes one message of any size, and replies that were
+    /// gathered before the peer ceased to read.
     std::size_t output_max_bytes = 256 * 1024;
     overflow_policy overflow = overflow_policy::close;
 
@@ -116,9 +119,11 @@ struct budget_term {
     std::uint64_t bytes() const noexcept { return count * each_bytes; }
 };
 
-/// The most user memory that a server with these (validated) options can come to use, term by
-/// term: who may hold it, and how much. Kernel memory for sockets comes on top, about 3.8 KB each.
-/// \param slot_bytes what one connection's slot takes, session included.
+/// The user memory that the limits allow a server with these (validated) options, term by term: who
+/// may hold it, and how much. Without stacks, code, payloads of waiting mail, the buffers of
+/// `transport_kind::asio` (4 to 68 KiB each) and what handlers keep. Kernel memory for sockets
+/// comes on top, about 3.8 KB each. \param slot_bytes what one connection's slot takes, session
+/// included.
 std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_bytes);
 
 } // namespace millipede

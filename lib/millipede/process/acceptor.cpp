@@ -61,7 +61,10 @@ void acceptor::start() {
 void acceptor::stop() {
     // Whom the kernel has connected already is served and told the end; closing would reset it.
     for (auto& from : listeners_)
-        if (from.socket.is_open()) accept_batch(from);
+        for (std::uint32_t count = 0; from.socket.is_open() && count < limits_->listen_backlog;
+             ++count)
+            if (!accept_one(from)) break;
+    workers_->wake();
     pause_timer_.cancel();
     for (auto& from : listeners_) {
         error_code ignored;

@@ -33,8 +33,12 @@ void worker::caught(connection_record& record, std::string_view what) noexcept {
 }
 
 void worker::close(connection_record& record, error_code reason) noexcept {
-    end_session(record, reason);
+    bool by_handler = record.extra && record.extra->closed_by_handler;
     auto kind = reason_of(reason);
+    // Codes of the user's own are reasons of the server.
+    if (by_handler && kind == close_reason::error) kind = close_reason::server;
+    end_session(record, reason, kind);
+    if (by_handler) kind = close_reason::server;
     if (kind == close_reason::error || kind == close_reason::timeout ||
         kind == close_reason::shed) {
         // Nobody takes the output any more, or nobody shall: it would only hold memory.
@@ -53,9 +57,10 @@ void worker::close(connection_record& record, error_code reason) noexcept {
     end_output(record);
 }
 
-void worker::end_session(connection_record& record, error_code const& reason) noexcept {
+void worker::end_session(connection_record& record, error_code const& reason,
+                         close_reason kind) noexcept {
     record.where = state::flushing;
-    count_close(reason);
+    count_close(kind);
     log_close(record, reason);
     basic_connection connection{*this, record};
     protocols_[record.protocol]->on_close(connection, reason);
@@ -114,9 +119,9 @@ void worker::log_close(connection_record const& record, error_code const& reason
     }
 }
 
-void worker::count_close(error_code const& reason) noexcept {
+void worker::count_close(close_reason kind) noexcept {
     ++counters_.closed;
-    switch (reason_of(reason)) {
+    switch (kind) {
     case close_reason::peer:
         ++counters_.closed_by_peer;
         break;

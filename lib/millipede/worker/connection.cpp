@@ -15,7 +15,8 @@ bool basic_connection::send_bytes(std::span<std::byte const> bytes) {
 
 void basic_connection::close(error_code reason) noexcept {
     if (record_->where != detail::connection_record::state::open) return;
-    out().request_close(*record_, reason);
+    if (!reason.failed()) reason = errc::closed_by_server;
+    out().request_close(*record_, reason, detail::output::closer::handler);
 }
 
 void basic_connection::pause_receiving() noexcept {

@@ -113,6 +113,7 @@ void worker::converse(connection_record& record, F f) {
         caught(record, "not a std::exception");
     }
     output_.finish();
+    if (record.extra) pool_.trim(record);
 }
 
 } // namespace millipede::detail

@@ -74,6 +74,7 @@ void connection_pool::trim(connection_record& record) noexcept {
         return;
     record.extra = nullptr;
     extra->close_code.clear();
+    extra->closed_by_handler = false;
     std::unique_ptr<extension> owned{extra};
     if (spare_extensions_.size() < spare_extensions_max)
         spare_extensions_.push_back(std::move(owned)); // reserved at start
@@ -94,6 +95,7 @@ void connection_pool::unblock(connection_record& record, std::uint32_t tick) noe
 void connection_pool::linger(connection_record& record, std::uint32_t tick) noexcept {
     list_of(record).remove(slots_.slot_of(record));
     record.where = connection_record::state::lingering;
+    record.clear(connection_record::output_blocked); // else it would count as on that list
     lingering.push_back(slots_.slot_of(record), tick);
 }
 

@@ -21,6 +21,7 @@ struct extension {
     spill input;
     write_queue output;
     error_code close_code;
+    bool closed_by_handler = false; ///< Whatever the code: what was sent still goes out.
     std::unique_ptr<transport> stream;
 };
 

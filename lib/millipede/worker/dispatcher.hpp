@@ -130,13 +130,11 @@ class dispatcher final : public protocol {
         f(typed);
     }
 
-    std::size_t session_bytes() const noexcept override {
-        return std::is_empty_v<Session> ? 0 : sizeof(Session);
-    }
+    std::size_t session_bytes() const noexcept override { return is_nothing ? 0 : sizeof(Session); }
 
     void on_open(basic_connection& base) override {
         connection_type typed{base, codec_};
-        if constexpr (!std::is_empty_v<Session>) new (typed.session_memory()) Session{};
+        if constexpr (!is_nothing) new (typed.session_memory()) Session{};
         if (open_handler) open_handler(typed);
     }
 
@@ -171,11 +169,14 @@ class dispatcher final : public protocol {
                 typed.callback_failed("on_close");
             }
         }
-        if constexpr (!std::is_empty_v<Session>) typed.session().~Session();
+        if constexpr (!is_nothing) typed.session().~Session();
     }
 
   private:
     using page_type = std::array<message_handler, 256>;
+
+    // Needs no room in the slot, and nobody notices whether it is made.
+    static constexpr bool is_nothing = std::is_empty_v<Session> && std::is_trivial_v<Session>;
 
     // False when there is no handler.
     bool handle(connection_type& typed, message_type const& message) {

@@ -87,6 +87,7 @@ void output::write_now(std::span<std::byte const> bytes) {
 bool output::send(connection_record& record, payload message) {
     if (record.where != connection_record::state::open || record.is(flag::close_requested))
         return false;
+    if (message.empty()) return true;
     if (!gathers(record)) {
         if (!enqueue(record, std::move(message))) return false;
         if (!record.is(flag::output_blocked)) settle_later(record);
@@ -172,10 +173,12 @@ void output::wait_for_room(connection_record& record) noexcept {
         request_close(record, error_code{errno, boost::system::system_category()});
 }
 
-void output::request_close(connection_record& record, error_code reason) noexcept {
+void output::request_close(connection_record& record, error_code reason, closer who) noexcept {
     if (record.is(flag::close_requested)) return;
     try {
-        pool_->extend(record).close_code = reason;
+        auto& extra = pool_->extend(record);
+        extra.close_code = reason;
+        extra.closed_by_handler = who == closer::handler;
     } catch (std::bad_alloc const&) {
         // Without an extension the worker takes the reason to be errc::no_memory.
     }

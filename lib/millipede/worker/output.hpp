@@ -58,7 +58,10 @@ class output {
     flushed flush_queue(connection_record& record) noexcept;
 
     /// Asks for `record` to be closed, for the first reason given; after its handlers, if they run.
-    void request_close(connection_record& record, error_code reason) noexcept;
+    /// When a handler asks, what was sent still goes out, whatever the reason.
+    enum class closer { engine, handler };
+    void request_close(connection_record& record, error_code reason,
+                       closer who = closer::engine) noexcept;
 
     /// Connections to flush or close at the end of the turn; `settle` takes the list.
     std::vector<std::uint64_t>& unsettled() noexcept { return unsettled_; }

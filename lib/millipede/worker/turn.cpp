@@ -81,6 +81,10 @@ void worker::end_turn() {
 void worker::handle(std::uint64_t token, edge edges) {
     auto* record = pool_.find_token(token);
     if (!record) return; // ended earlier in this turn
+    if (record->where == state::lingering) {
+        if (has(edges, edge::readable)) discard(*record);
+        return;
+    }
     if (has(edges, edge::writable) && record->is(flag::output_blocked)) {
         writable(*record);
         record = pool_.find_token(token);
@@ -88,7 +92,7 @@ void worker::handle(std::uint64_t token, edge edges) {
     }
     if (has(edges, edge::hangup)) record->set(flag::hung_up);
     if (!has(edges, edge::readable)) return;
-    if (record->where == state::lingering) return discard(*record);
+    if (record->where == state::lingering) return discard(*record); // since just now
     // One that is to be revisited has messages to handle before what comes now.
     if (record->receiving() && !record->is(flag::input_waits)) receive(*record);
 }

@@ -247,8 +247,8 @@ void worker::schedule_tick() {
         // as if it had been idle all the while, and be timed out too early.
         output_.tick = input_.tick = ++tick_;
         auto now = std::chrono::steady_clock::now();
-        log_suppressed(refusals_.overdue(now), failures_.overdue(now));
         schedule_tick();
+        log_suppressed(refusals_.overdue(now), failures_.overdue(now));
         expire();
     });
 }
@@ -274,17 +274,27 @@ void worker::expire() {
     bool more = expire_list(pool_.idle, limits_->idle_timeout, [this](connection_record& record) {
         close(record, errc::idle_timeout);
     });
-    more |= expire_list(pool_.blocked, limits_->write_timeout, [this](connection_record& record) {
-        record.set(connection_record::abort_on_close);
-        if (record.where == connection_record::state::open)
-            return close(record, errc::write_timeout);
-        ++counters_.cut;
-        release(record);
-    });
+    more |= expire_list(pool_.blocked, limits_->write_timeout,
+                        [this](connection_record& record) { expire_blocked(record); });
     more |= expire_list(pool_.lingering, limits_->linger_timeout,
                         [this](connection_record& record) { release(record); });
     end_turn();
     if (more) asio::post(context_, [this] { expire(); });
+}
+
+// A socket announces room only when a good part of its buffer is free, so a peer that reads slowly
+// may have taken some without an edge: the last try tells.
+void worker::expire_blocked(connection_record& record) {
+    if (record.has_output()) {
+        auto before = counters_.bytes_sent.load();
+        auto result = output_.flush_queue(record);
+        if (result == output::flushed::all) return writable(record);
+        if (result == output::flushed::blocked && counters_.bytes_sent.load() != before) return;
+    }
+    record.set(connection_record::abort_on_close);
+    if (record.where == connection_record::state::open) return close(record, errc::write_timeout);
+    ++counters_.cut;
+    release(record);
 }
 
 void worker::begin_stop() {
@@ -351,7 +361,8 @@ void worker::cut_all() noexcept {
             ++counters_.cut;
             record.set(connection_record::abort_on_close);
         }
-        if (record.where == connection_record::state::open) end_session(record, errc::stopping);
+        if (record.where == connection_record::state::open)
+            end_session(record, errc::stopping, close_reason::stopping);
         release(record);
     }
 }

@@ -121,12 +121,14 @@ class worker {
     void converse(connection_record& record, F f);
     void caught(connection_record& record, std::string_view what) noexcept;
     void close(connection_record& record, error_code reason) noexcept;
-    void end_session(connection_record& record, error_code const& reason) noexcept;
+    void end_session(connection_record& record, error_code const& reason,
+                     close_reason kind) noexcept;
     void end_output(connection_record& record) noexcept;
     void discard(connection_record& record) noexcept;
     void release(connection_record& record) noexcept;
     void log_close(connection_record const& record, error_code const& reason) noexcept;
-    void count_close(error_code const& reason) noexcept;
+    void count_close(close_reason kind) noexcept;
+    void expire_blocked(connection_record& record);
 
     std::uint32_t index_;
     options const* limits_;
