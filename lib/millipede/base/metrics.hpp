@@ -46,8 +46,8 @@ struct basic_metrics {
     Cell stopped{};         ///< ... because the server stopped.
     Cell closed_by_server{}; ///< ... because a handler closed it.
     Cell handler_failures{}; ///< ... because a handler let an exception escape.
-    Cell cut{};              ///< Connections closed with output that the deadline cut off.
-    Cell released{};         ///< Sockets that workers are done with, connections or not.
+    Cell cut{};      ///< Connections whose last output was cut off: stop deadline or write timeout.
+    Cell released{}; ///< Sockets that workers are done with, connections or not.
     Cell messages_received{};
     Cell bytes_received{};
     Cell bytes_sent{};

@@ -55,7 +55,7 @@ class transport {
     virtual bool flushed() const = 0;
     /// Ends the output: the peer reads end of stream. Only once `flushed()`.
     virtual void shutdown_write() = 0;
-    /// Ends it all, and frees what the peer has not taken. No edge is announced any more.
+    /// Ends it all; output not taken yet may be lost. No edge is announced any more.
     virtual void close() = 0;
     virtual boost::asio::ip::tcp::endpoint remote_endpoint(error_code& code) const = 0;
 };
