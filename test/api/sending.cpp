@@ -47,6 +47,19 @@ struct block {
     void encode(auto& sink) const { sink.append(bytes_of(data)); }
 };
 
+// Its encoding fails when `before` bytes of its data are out.
+struct torn {
+    static constexpr std::uint16_t command = 10;
+    std::size_t before = 0;
+
+    static std::optional<torn> decode(std::span<std::byte const>) { return std::nullopt; }
+    std::size_t data_size() const { return before + 1; }
+    void encode(auto& sink) const {
+        sink.append(bytes_of(std::string(before, 't')));
+        throw std::runtime_error{"half way"};
+    }
+};
+
 // Data that begins with its number and tells its length from it, so that every mix-up is seen.
 std::string numbered_data(std::uint32_t index, std::size_t size) {
     auto data = number(index);
@@ -593,6 +606,44 @@ BOOST_AUTO_TEST_CASE(one_payload_goes_to_many) {
         auto wanted_frame = test::frame(9, std::string(30'000, 'n'));
         for (auto& client : clients)
             BOOST_TEST((client.read_frame() == wanted_frame));
+    });
+}
+
+// The head of a message that was never finished would make one of the next message's bytes.
+BOOST_AUTO_TEST_CASE(a_message_whose_encoding_fails_leaves_nothing_behind) {
+    with_both_transports([](auto kind) {
+        running_server<> host{quiet_options(kind)};
+        host.server.on(1, [](auto& connection, frame const& request) {
+            connection.send(2, request.data());
+            BOOST_CHECK_THROW(connection.send(torn{100}), std::runtime_error);
+            connection.send(3, request.data());
+        });
+        host.start();
+        auto client = host.connect();
+        client.send(test::frame(1, "x"));
+        BOOST_TEST(client.read_frame() == test::frame(2, "x"));
+        BOOST_TEST(client.read_frame() == test::frame(3, "x"));
+        client.send(test::frame(1, "y"));
+        BOOST_TEST(client.read_frame() == test::frame(2, "y"));
+    });
+}
+
+BOOST_AUTO_TEST_CASE(when_a_torn_message_is_on_its_way_already_the_connection_is_closed) {
+    with_both_transports([](auto kind) {
+        auto wanted = quiet_options(kind);
+        wanted.scratch_bytes = 4096; // the head leaves before so much data
+        running_server<> host{wanted};
+        recorded<error_code> reasons;
+        host.server.on(1, [](auto& connection, frame const&) {
+            BOOST_CHECK_THROW(connection.send(torn{5'000}), std::runtime_error);
+            connection.send(3, {});
+        });
+        host.server.on_close([&](auto&, error_code const& code) { reasons.add(code); });
+        host.start();
+        auto client = host.connect();
+        client.send(test::frame(1, "x"));
+        BOOST_REQUIRE(reasons.wait_for(1));
+        BOOST_TEST((reasons.at(0) == errc::handler_failed));
     });
 }
 

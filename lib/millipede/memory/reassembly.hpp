@@ -4,6 +4,7 @@
 #include <millipede/memory/buffers.hpp>
 
 #include <algorithm>
+#include <cstdint>
 
 namespace millipede::detail {
 
@@ -14,8 +15,9 @@ struct input_result {
         pause, ///< Keep the rest, whole messages in it or not, until it wants to go on.
         end,   ///< The conversation is over: the rest is of no use.
     };
-    std::size_t consumed = 0;
-    std::size_t needed = 0; ///< Bytes that the rest must have in all to get on; 0: unknown.
+    // Narrow, so that the whole fits two registers: it is on the way of every message.
+    std::uint32_t consumed = 0;
+    std::uint32_t needed = 0; ///< Bytes that the rest must have in all to get on; 0: unknown.
     next then = next::go_on;
 };
 

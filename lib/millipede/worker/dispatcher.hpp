@@ -46,7 +46,7 @@ class connection : public basic_connection {
         }
     bool send(Message const& message) {
         if (out().gathers(record())) {
-            codec_->encode(message, out());
+            encode_in_place(message);
             return true;
         }
         return basic_connection::send(encode_payload(*codec_, message));
@@ -59,7 +59,7 @@ class connection : public basic_connection {
     }
     {
         if (out().gathers(record())) {
-            codec_->encode(command, data, out());
+            encode_in_place(command, data);
             return true;
         }
         return basic_connection::send(codec_->encode(command, data));
@@ -85,6 +85,18 @@ class connection : public basic_connection {
 
     connection(basic_connection& base, Codec const& codec) noexcept
         : basic_connection{base}, codec_{&codec} {}
+
+    // All or nothing of a message: an encoding that throws half way leaves no torn one behind.
+    template <class... Message>
+    void encode_in_place(Message const&... message) {
+        auto begin = out().begin_message();
+        try {
+            codec_->encode(message..., out());
+        } catch (...) {
+            out().take_back(begin);
+            throw;
+        }
+    }
 
     Codec const* codec_;
 };
@@ -141,17 +153,18 @@ class dispatcher final : public protocol {
     input_result on_input(basic_connection& base, std::span<std::byte const> input) override {
         using status = decode_result::status;
         connection_type typed{base, codec_};
-        std::size_t consumed = 0;
+        std::uint32_t consumed = 0;
         for (;;) {
             message_type message{};
             auto found = codec_.decode(input.subspan(consumed), message);
+            auto size = static_cast<std::uint32_t>(found.size);
             if (found.found == status::incomplete)
-                return {consumed, found.size, input_result::next::go_on};
+                return {consumed, size, input_result::next::go_on};
             if (found.found == status::refused) {
                 typed.close(found.why);
                 return {consumed, 0, input_result::next::end};
             }
-            consumed += found.size;
+            consumed += size;
             if (found.found == status::skipped) continue;
             if (!handle(typed, message)) typed.close(errc::unknown_command);
             if (!typed.receiving())

@@ -16,41 +16,15 @@ input::rest input::fail(error_code const& why) noexcept {
     return rest::failed;
 }
 
-inline input::rest input::read(connection_record& record, std::size_t& size) {
-    auto got = record.descriptor >= 0 ? socket_read(record.descriptor, scratch())
-                                      : record.extra->stream->read(scratch());
-    if (got.code) return got.would_block() ? rest::nothing : fail(got.code);
-    if (got.size == 0) return rest::ended;
-    size = got.size;
-    // A read that did not fill the buffer has emptied the socket; see epoll(7).
-    return got.size == scratch_bytes_ ? rest::more : rest::drained;
-}
-
-input::rest input::receive(connection_record& record, basic_connection& connection,
-                           protocol& speaker) {
-    std::size_t size = 0;
-    auto outcome = read(record, size);
-    if (size == 0) return outcome;
-    counters_->bytes_received += size;
-    pool_->touch(record, tick);
-
-    auto bytes = scratch().first(size);
-    auto consume = [&](std::span<std::byte const> some) {
-        return speaker.on_input(connection, some);
-    };
-    if (!record.extra) { // the common case: nothing incomplete before, nor after
-        auto taken = consume(bytes);
-        if (taken.consumed == size || taken.then == input_result::next::end) return outcome;
-        auto& incomplete = pool_->extend(record).input;
-        if (!incomplete.append(bytes.subspan(taken.consumed), pool_->buffers()))
-            return fail(errc::buffers_exhausted);
-        incomplete.needed = taken.then == input_result::next::go_on ? taken.needed : 0;
-        return outcome;
+// An incomplete message, or whatever came after a pause.
+bool input::keep(connection_record& record, std::span<std::byte const> bytes, input_result taken) {
+    auto& incomplete = pool_->extend(record).input;
+    if (!incomplete.append(bytes, pool_->buffers())) {
+        fail(errc::buffers_exhausted);
+        return false;
     }
-    if (!reassemble(record.extra->input, bytes, pool_->buffers(), consume))
-        return fail(errc::buffers_exhausted);
-    pool_->trim(record);
-    return outcome;
+    incomplete.needed = taken.then == input_result::next::go_on ? taken.needed : 0;
+    return true;
 }
 
 void input::resume(connection_record& record, basic_connection& connection, protocol& speaker) {
@@ -62,8 +36,7 @@ void input::resume(connection_record& record, basic_connection& connection, prot
 }
 
 input::rest input::discard(connection_record& record) {
-    std::size_t size = 0;
-    return read(record, size);
+    return read(record).outcome;
 }
 
 } // namespace millipede::detail

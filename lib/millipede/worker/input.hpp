@@ -3,8 +3,12 @@
 
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
+#include <millipede/memory/reassembly.hpp>
 #include <millipede/worker/connection_pool.hpp>
 #include <millipede/worker/fwd.hpp>
+#include <millipede/worker/protocol.hpp>
+
+#include <boost/config.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -44,7 +48,13 @@ class input {
     std::uint32_t tick = 1;
 
   private:
-    rest read(connection_record& record, std::size_t& size);
+    // What a read brought: `rest::drained` and `rest::more` come with bytes, the others without.
+    struct brought {
+        rest outcome;
+        std::uint32_t size;
+    };
+    brought read(connection_record& record);
+    bool keep(connection_record& record, std::span<std::byte const> bytes, input_result taken);
     rest fail(error_code const& why) noexcept;
     std::span<std::byte> scratch() noexcept { return {scratch_.get(), scratch_bytes_}; }
 
@@ -54,5 +64,42 @@ class input {
     std::size_t scratch_bytes_;
     error_code failure_; // here and not in the results, which every message would carry along
 };
+
+// The way of every message: into the turn, as one function.
+
+BOOST_FORCEINLINE input::brought input::read(connection_record& record) {
+    bool is_socket = record.descriptor >= 0;
+    auto got = is_socket ? socket_read(record.descriptor, scratch())
+                         : record.extra->stream->read(scratch());
+    // A read that did not fill the buffer has emptied the socket; see epoll(7).
+    if (got.size != 0)
+        return {got.size == scratch_bytes_ ? rest::more : rest::drained,
+                static_cast<std::uint32_t>(got.size)};
+    if (got.would_block()) return {rest::nothing, 0};
+    if (!got.failed()) return {rest::ended, 0};
+    return {fail(is_socket ? socket_failure() : record.extra->stream->failure()), 0};
+}
+
+BOOST_FORCEINLINE input::rest input::receive(connection_record& record,
+                                             basic_connection& connection, protocol& speaker) {
+    auto got = read(record);
+    if (got.size == 0) return got.outcome;
+    counters_->bytes_received += got.size;
+    pool_->touch(record, tick);
+
+    auto bytes = scratch().first(got.size);
+    if (!record.extra) { // the common case: nothing incomplete before, nor after
+        auto taken = speaker.on_input(connection, bytes);
+        if (taken.consumed == got.size || taken.then == input_result::next::end) return got.outcome;
+        return keep(record, bytes.subspan(taken.consumed), taken) ? got.outcome : rest::failed;
+    }
+    auto consume = [&](std::span<std::byte const> some) {
+        return speaker.on_input(connection, some);
+    };
+    if (!reassemble(record.extra->input, bytes, pool_->buffers(), consume))
+        return fail(errc::buffers_exhausted);
+    pool_->trim(record);
+    return got.outcome;
+}
 
 } // namespace millipede::detail

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <millipede/worker/output.hpp>
 
+#include <boost/config.hpp>
+
 #include <array>
 #include <cerrno>
 #include <new>
@@ -28,6 +30,10 @@ io_result write_some(connection_record& record, std::span<std::byte const> bytes
     return record.extra->stream->write({&buffer, 1});
 }
 
+error_code failure_of(connection_record const& record) {
+    return record.descriptor >= 0 ? socket_failure() : record.extra->stream->failure();
+}
+
 } // namespace
 
 output::output(connection_pool& pool, readiness& ready, worker_metrics& counters,
@@ -38,16 +44,40 @@ output::output(connection_pool& pool, readiness& ready, worker_metrics& counters
       limits_{&limits},
       gather_{std::make_unique_for_overwrite<std::byte[]>(limits.scratch_bytes)} {}
 
-void output::finish() noexcept {
+// Bytes of the current connection that must follow what it sent before, whole messages or not.
+BOOST_FORCEINLINE void output::write_now(std::span<std::byte const> bytes) {
+    auto& record = *current_;
+    if (record.has_output() || record.is(flag::output_blocked)) return write_later(bytes);
+    auto written = write_some(record, bytes);
+    counters_->bytes_sent += written.size;
+    if (written.size == bytes.size()) return; // the common case, kept short
+    if (written.failed()) return request_close(record, failure_of(record));
+    write_later(bytes.subspan(written.size));
+}
+
+BOOST_FORCEINLINE void output::flush_gathered() {
+    if (gathered_ == 0) return;
+    auto size = std::exchange(gathered_, 0);
+    write_now({gather_.get(), size});
+}
+
+void output::finish_gathered() noexcept {
     try {
         flush_gathered();
     } catch (std::bad_alloc const&) {
         request_close(*current_, errc::no_memory);
     }
-    current_ = nullptr;
+}
+
+void output::take_back(mark begin) noexcept {
+    if (begin.flushes == flushes_)
+        gathered_ = begin.gathered;
+    else
+        request_close(*current_, errc::handler_failed);
 }
 
 void output::append_large(std::span<std::byte const> bytes) {
+    ++flushes_;
     flush_gathered();
     if (bytes.size() <= limits_->scratch_bytes) {
         std::memcpy(gather_.get(), bytes.data(), bytes.size());
@@ -57,23 +87,10 @@ void output::append_large(std::span<std::byte const> bytes) {
     }
 }
 
-void output::flush_gathered() {
-    if (gathered_ == 0) return;
-    auto size = std::exchange(gathered_, 0);
-    write_now({gather_.get(), size});
-}
-
-// Bytes of the current connection that must follow what it sent before, whole messages or not.
-void output::write_now(std::span<std::byte const> bytes) {
+// What the socket did not take, or what must follow output that already waits.
+void output::write_later(std::span<std::byte const> bytes) {
     auto& record = *current_;
     bool waits = record.has_output() || record.is(flag::output_blocked);
-    if (!waits) {
-        auto written = write_some(record, bytes);
-        counters_->bytes_sent += written.size;
-        if (written.code && !written.would_block()) return request_close(record, written.code);
-        bytes = bytes.subspan(written.size);
-        if (bytes.empty()) return;
-    }
     if (!pool_->budget().take(bytes.size() + write_queue::entry_bytes))
         return request_close(record, errc::buffers_exhausted);
     pool_->extend(record).output.push_rest(payload{bytes});
@@ -145,11 +162,11 @@ output::flushed output::flush_queue(connection_record& record) noexcept {
     while (!queue.empty()) {
         auto count = queue.gather(buffers);
         auto written = write_some(record, {buffers.data(), count});
-        if (written.code) {
-            if (!written.would_block()) {
-                request_close(record, written.code);
-                return flushed::failed;
-            }
+        if (written.failed()) {
+            request_close(record, failure_of(record));
+            return flushed::failed;
+        }
+        if (written.would_block()) {
             if (!record.is(flag::output_blocked)) wait_for_room(record);
             return flushed::blocked;
         }

@@ -31,7 +31,10 @@ class output {
         gathered_ = 0;
     }
     /// ... to here: sends what they gathered.
-    void finish() noexcept;
+    void finish() noexcept {
+        if (gathered_ != 0) finish_gathered();
+        current_ = nullptr;
+    }
     connection_record* current() const noexcept { return current_; }
 
     /// Whether a message for `record` may be written piece by piece with `append`; otherwise it
@@ -47,6 +50,17 @@ class output {
         std::memcpy(gather_.get() + gathered_, bytes.data(), bytes.size());
         gathered_ += bytes.size();
     }
+
+    /// Where a message begins that is written with `append` ...
+    struct mark {
+        std::size_t gathered;
+        std::uint64_t flushes;
+    };
+    mark begin_message() const noexcept { return {gathered_, flushes_}; }
+    /// ... and what to do when its encoding failed half way: takes back what it appended. When some
+    /// of it is on its way to the peer already, nothing that follows could be understood: the
+    /// connection is closed.
+    void take_back(mark begin) noexcept;
 
     /// A whole message for any connection of this worker, now or when its peer takes it. False
     /// when it was not taken: the connection ends, or its queue is full.
@@ -72,8 +86,10 @@ class output {
 
   private:
     void append_large(std::span<std::byte const> bytes);
+    void finish_gathered() noexcept;
     void flush_gathered();
     void write_now(std::span<std::byte const> bytes);
+    void write_later(std::span<std::byte const> bytes);
     bool enqueue(connection_record& record, payload message);
     bool make_room(connection_record& record, std::size_t bytes);
     void wait_for_room(connection_record& record) noexcept;
@@ -84,6 +100,7 @@ class output {
     options const* limits_;
     std::unique_ptr<std::byte[]> gather_;
     std::size_t gathered_ = 0;
+    std::uint64_t flushes_ = 0; ///< So often pieces left before the handlers were done.
     connection_record* current_ = nullptr;
     std::vector<std::uint64_t> unsettled_;
 };

@@ -38,30 +38,34 @@ class stream_transport final : public transport {
         auto& self = *state_;
         if (self.read_begin == self.read_end) {
             if (self.read_code == boost::asio::error::eof) return {};
-            if (self.read_code) return {0, self.read_code};
-            if (self.write_code) return {0, self.write_code}; // as a socket tells of a reset
-            return {0, make_error_code(boost::system::errc::operation_would_block)};
+            bool failed = self.read_code || self.write_code; // as a socket tells of a reset
+            return {0, failed ? io_result::status::failed : io_result::status::would_block};
         }
         auto size = std::min(room.size(), self.read_end - self.read_begin);
         std::memcpy(room.data(), self.input.data() + self.read_begin, size);
         self.read_begin += size;
         if (self.read_begin == self.read_end) read_more(state_);
-        return {size, {}};
+        return {size};
     }
 
     io_result write(std::span<iovec const> buffers) override {
         auto& self = *state_;
-        if (self.write_code) return {0, self.write_code};
+        if (self.write_code) return {0, io_result::status::failed};
         auto before = self.output.size();
-        if (self.writing || before == output_max)
-            return {0, make_error_code(boost::system::errc::operation_would_block)};
+        if (self.writing || before == output_max) return {0, io_result::status::would_block};
         for (auto const& buffer : buffers) {
             auto room = output_max - self.output.size();
             auto const* data = static_cast<std::byte const*>(buffer.iov_base);
             self.output.insert(self.output.end(), data, data + std::min(room, buffer.iov_len));
         }
         if (!self.output.empty()) write_more(state_);
-        return {self.output.size() - before, {}};
+        return {self.output.size() - before};
+    }
+
+    error_code failure() const override {
+        auto const& self = *state_;
+        bool ended = self.read_code == boost::asio::error::eof;
+        return self.read_code && !ended ? self.read_code : self.write_code;
     }
 
     bool flushed() const override { return state_->output.empty() || state_->write_code; }

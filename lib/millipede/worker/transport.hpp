@@ -6,7 +6,9 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -16,12 +18,17 @@
 
 namespace millipede::detail {
 
-/// What one read or write brought. A read of 0 bytes without an error is the end of the stream.
+/// What one read or write brought. A read that is `done` with 0 bytes is the end of the stream.
+/// Fits two registers, for it is on the way of every message; whoever learns that it failed asks
+/// for the reason at once (`socket_failure`, `transport::failure`).
 struct io_result {
-    std::size_t size = 0;
-    error_code code{};
+    enum class status : std::uint8_t { done, would_block, failed };
 
-    bool would_block() const noexcept { return code == boost::system::errc::operation_would_block; }
+    std::size_t size = 0;
+    status what = status::done;
+
+    bool would_block() const noexcept { return what == status::would_block; }
+    bool failed() const noexcept { return what == status::failed; }
 };
 
 /// What became possible with a transport; values combine.
@@ -38,7 +45,7 @@ constexpr bool has(edge set, edge wanted) noexcept {
 /// Everything else (an Asio stream, TLS, a faulty stream in a test) is an object of this type that
 /// behaves like a non-blocking socket in an edge-triggered set:
 ///
-/// - `read` and `write` never wait; they answer `operation_would_block` and later announce an edge;
+/// - `read` and `write` never wait; they answer `would_block` and later announce an edge;
 /// - a read that brings less than it could hold has drained the input: an edge announces more;
 /// - an edge is announced from the worker's io_context, never from inside a call.
 ///
@@ -51,6 +58,8 @@ class transport {
     virtual void start(std::function<void(edge)> announce) = 0;
     virtual io_result read(std::span<std::byte> room) = 0;
     virtual io_result write(std::span<iovec const> buffers) = 0;
+    /// Why the last `read` or `write` failed.
+    virtual error_code failure() const = 0;
     /// Whether all that `write` took has left; when it has, after it had not: a writable edge.
     virtual bool flushed() const = 0;
     /// Ends the output: the peer reads end of stream. Only once `flushed()`.
@@ -61,22 +70,47 @@ class transport {
 };
 
 /// What became of a system call that answered `size`.
-inline io_result io_result_of(ssize_t size) noexcept {
-    if (size >= 0) return {static_cast<std::size_t>(size), {}};
-    return {0, error_code{errno, boost::system::system_category()}};
+inline io_result io_result_of(long size) noexcept {
+    using status = io_result::status;
+    if (size >= 0) return {static_cast<std::size_t>(size), status::done};
+    return {0, errno == EAGAIN || errno == EWOULDBLOCK ? status::would_block : status::failed};
 }
+
+/// Why the last system call of this thread failed.
+inline error_code socket_failure() noexcept {
+    return {errno, boost::system::system_category()};
+}
+
+// The C library's recv() and send() are points at which a thread may be cancelled. To be one costs
+// 61 instructions of 77 a call, and nobody cancels a worker's thread; so the kernel is called
+// directly. Sanitizers know what the functions do, and keep them.
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+inline long receive_bytes(int descriptor, std::span<std::byte> room) noexcept {
+    return ::syscall(SYS_recvfrom, descriptor, room.data(), room.size(), 0, nullptr, nullptr);
+}
+inline long send_bytes(int descriptor, std::span<std::byte const> bytes) noexcept {
+    return ::syscall(SYS_sendto, descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0);
+}
+#else
+inline long receive_bytes(int descriptor, std::span<std::byte> room) noexcept {
+    return ::recv(descriptor, room.data(), room.size(), 0);
+}
+inline long send_bytes(int descriptor, std::span<std::byte const> bytes) noexcept {
+    return ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+}
+#endif
 
 // Inline, because these two are on the way of every message.
 inline io_result socket_read(int descriptor, std::span<std::byte> room) noexcept {
     for (;;) {
-        auto size = ::recv(descriptor, room.data(), room.size(), 0);
+        auto size = receive_bytes(descriptor, room);
         if (size >= 0 || errno != EINTR) return io_result_of(size);
     }
 }
 
 inline io_result socket_write(int descriptor, std::span<std::byte const> bytes) noexcept {
     for (;;) {
-        auto size = ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        auto size = send_bytes(descriptor, bytes);
         if (size >= 0 || errno != EINTR) return io_result_of(size);
     }
 }

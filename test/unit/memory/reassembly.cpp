@@ -104,14 +104,14 @@ struct conversation {
     input_result consume(std::span<std::byte const> input) {
         using status = decode_result::status;
         ++calls;
-        std::size_t consumed = 0;
+        std::uint32_t consumed = 0;
         for (;;) {
             auto found = decode(input.subspan(consumed));
-            if (found.found == status::incomplete)
-                return {consumed, found.size, last = next::go_on};
+            auto size = static_cast<std::uint32_t>(found.size);
+            if (found.found == status::incomplete) return {consumed, size, last = next::go_on};
             if (found.found == status::refused) return {consumed, 0, last = next::end};
             auto message = input.subspan(consumed, found.size);
-            consumed += found.size;
+            consumed += size;
             if (found.found == status::skipped) continue;
             messages.push_back(text_of(message));
             addresses.push_back(message.data());

@@ -73,6 +73,7 @@ struct told_transport final : millipede::detail::transport {
     void start(std::function<void(millipede::detail::edge)>) override {}
     millipede::detail::io_result read(std::span<std::byte>) override { return {}; }
     millipede::detail::io_result write(std::span<iovec const>) override { return {}; }
+    millipede::error_code failure() const override { return {}; }
     bool flushed() const override { return true; }
     void shutdown_write() override {}
     void close() override { ++what->closed; }
