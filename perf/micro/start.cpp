@@ -29,7 +29,7 @@ std::uint64_t private_bytes() {
     std::uint64_t sum = 0;
     for (std::string name; accounts >> name;) {
         std::uint64_t kilobytes = 0;
-        if ((name == "Private_Clean:" || name == "Private_Dirty:") && accounts >> kilobytes)
+        if ((name == "Private_Dirty:" || name == "Swap:") && accounts >> kilobytes)
             sum += kilobytes * 1024;
     }
     return sum;
