@@ -126,13 +126,8 @@ class Scale:
             private = questions.middle(self.samples.all(question, TESTED, "private_bytes"))
             rows.append([f"{places:,}", number(questions.middle(ready)), spread(ready),
                          size(private)])
-        notes = []
-        if self.start_refusals:
-            refused = ", ".join(f"{places:,}" for places in self.start_refusals)
-            notes.append(f"Not started with {refused} places: "
-                         f"{next(iter(self.start_refusals.values()))}")
-        return Table(f"Start of {TESTED} by places per worker",
-                     ["places", "ms until ready", "min..max", "private memory"], rows, notes)
+        return Table("Start of a worker, by its places for connections",
+                     ["places", "ms until ready", "min..max", "private memory"], rows)
 
     def document(self):
         return {"rounds": self.rounds, "samples": self.samples.document()}

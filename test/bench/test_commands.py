@@ -241,11 +241,14 @@ class Scale(unittest.TestCase):
         self.assertIsNone(command.growth("raw-epoll"))
         self.assertIn("+25.00 %: not level", command.requests_table().notes[0])
 
-    def test_a_refused_size_is_told_of(self):
+    def test_start_is_told_by_places(self):
         command = scale.Scale(bench())
-        command.start_refusals[1_000_000] = "needs file descriptors"
-        self.assertEqual(command.start_table().notes, [
-            "Not started with 1,000,000 places: needs file descriptors"])
+        for ready in (1.5, 2.5, 3.5):
+            command.samples.add("start-1000000", "millipede", "ready_ms", ready, ready)
+            command.samples.add("start-1000000", "millipede", "private_bytes", ready, 163_840)
+        row = next(row for row in command.start_table().rows if row[0] == "1,000,000")
+        self.assertIn("2.5", row[1])
+        self.assertIn("160", row[3])
 
 
 if __name__ == "__main__":
