@@ -8,7 +8,8 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <string_view>
+#include <stdexcept>
+#include <string>
 #include <system_error>
 
 #include <poll.h>
@@ -23,18 +24,27 @@ namespace {
 // How long the workers may take for closing before they are taken for stuck.
 constexpr std::int64_t closing_ns_max = 20 * second_ns;
 
-// The machine-readable lines of --settle; whoever reads them acts on each at once.
-void announce(std::string_view what, std::string_view round, std::uint64_t count) {
+// The machine-readable lines of --settle and --marks; whoever reads them acts on each at once.
+void announce(std::string const& what, std::optional<std::uint64_t> count = {}) {
     timespec time{};
     ::clock_gettime(CLOCK_REALTIME, &time);
-    std::printf("%.*s %.*s%lld.%06ld %llu\n", static_cast<int>(what.size()), what.data(),
-                static_cast<int>(round.size()), round.data(), static_cast<long long>(time.tv_sec),
-                time.tv_nsec / 1000, static_cast<unsigned long long>(count));
+    std::printf("%s %lld.%06ld", what.c_str(), static_cast<long long>(time.tv_sec),
+                time.tv_nsec / 1000);
+    if (count) std::printf(" %llu", static_cast<unsigned long long>(*count));
+    std::printf("\n");
     std::fflush(stdout);
 }
 
 double seconds_between(std::int64_t begin_ns, std::int64_t end_ns) {
     return static_cast<double>(end_ns - begin_ns) / 1e9;
+}
+
+std::uint64_t whole(double value) {
+    return static_cast<std::uint64_t>(std::max(value, 0.0));
+}
+
+std::string time_left(double missing, double per_second) {
+    return per_second > 0 ? ", " + grouped(whole(missing / per_second)) + " s left" : "";
 }
 
 } // namespace
@@ -68,17 +78,26 @@ void conductor::run(run_result& result) {
     result_ = &result;
     began_ns_ = stage_began_ns_ = now_ns();
     deadline_ns_ = began_ns_ + settings_.deadline.count();
+    if (settings_.observed != 0) {
+        observed_.emplace(settings_.observed);
+        result.observed.emplace();
+    }
+    observe([](auto& process, auto& seen) { seen.memory_bytes_before = process.memory_bytes(); });
     for (auto& worker : workers_)
         worker->start();
     open();
     if (!must_stop(now_ns())) run_load();
     drain();
+    observe([this](auto& process, auto& seen) {
+        seen.connections_open = sum(&statistics::open_now);
+        seen.memory_bytes_open = process.memory_bytes();
+    });
     close();
     progress_.clear();
     result.wall_seconds = seconds_between(began_ns_, now_ns());
     result.cpu = cpu_time::of_process();
     for (auto const& worker : workers_) {
-        if (result.threads_stuck) break;
+        if (result.threads_stuck) return;
         auto const& counts = worker->counts();
         result.total.add(counts);
         if (result.running_seconds > 0)
@@ -86,30 +105,46 @@ void conductor::run(run_result& result) {
                 std::max(result.busiest_thread_share,
                          counts.cpu_while_running.total_seconds() / result.running_seconds);
     }
+    // Last, for it is mostly the consequence of what the workers saw.
+    if (!observation_failure_.empty())
+        result.total.fail(error_kind::observation_failed, observation_failure_);
+}
+
+void conductor::observe(std::function<void(observed_process const&, observation&)> const& look) {
+    if (!observed_ || !result_->observed) return;
+    try {
+        look(*observed_, *result_->observed);
+    } catch (std::runtime_error const& error) {
+        observation_failure_ = error.what();
+        result_->observed.reset();
+    }
 }
 
 void conductor::open() {
-    if (settings_.settle) announce("busy", "0 ", 0);
+    if (settings_.settle) announce("busy 0", 0);
     auto const opened = await([this] { return all_completed(stage::opening); }, never_ns, true);
     result_->opening_seconds = seconds_between(began_ns_, now_ns());
     result_->opened_while_opening = sum(&statistics::opened);
     result_->opened_all = opened == outcome::reached && sum(&statistics::errors) == 0;
-    if (settings_.settle && opened == outcome::reached)
-        announce("quiet", "0 ", sum(&statistics::open_now));
+    if (opened != outcome::reached) return;
+    if (settings_.settle) announce("quiet 0", sum(&statistics::open_now));
+    if (settings_.marks) announce("opened", sum(&statistics::open_now));
 }
 
 void conductor::run_load() {
-    auto const opened_before = sum(&statistics::opened);
+    if (settings_.marks) announce("running");
+    observe([](auto& process, auto& seen) { seen.cpu_ns = -process.cpu_ns(); });
     lead_to(stage::running);
     auto const began_ns = stage_began_ns_;
     if (settings_.settle)
         run_rounds();
     else
         await([this] { return all_completed(stage::running); },
-              began_ns + settings_.duration.count(), true);
+              settings_.requests > 0 ? never_ns : began_ns + settings_.duration.count(), true);
     result_->running_seconds = seconds_between(began_ns, now_ns());
     result_->replies_while_running = sum(&statistics::replies);
-    result_->opened_while_running = sum(&statistics::opened) - opened_before;
+    result_->opened_while_running = sum(&statistics::opened) - result_->opened_while_opening;
+    observe([](auto& process, auto& seen) { seen.cpu_ns += process.cpu_ns(); });
 }
 
 void conductor::run_rounds() {
@@ -123,9 +158,9 @@ void conductor::run_rounds() {
     auto const lost = [this] { return all_completed(stage::running); };
     for (std::uint64_t round = 1; round <= rounds; ++round) {
         if (await(lost, end_of_second(round - 1), true) != outcome::time_over) return;
-        auto const label = std::to_string(round) + " ";
+        auto const label = " " + std::to_string(round);
         auto const open_now = sum(&statistics::open_now);
-        announce("busy", label,
+        announce("busy" + label,
                  open_now - std::min<std::uint64_t>(open_now, settings_.churn_per_second));
         for (auto& worker : workers_)
             worker->start_round(round);
@@ -134,7 +169,7 @@ void conductor::run_rounds() {
         };
         result_->rounds = round;
         if (await(settled, never_ns, true) != outcome::reached) return;
-        announce("quiet", label, sum(&statistics::open_now));
+        announce("quiet" + label, sum(&statistics::open_now));
         if (now_ns() > end_of_second(round)) ++result_->rounds_late;
     }
     await(lost, end_of_second(rounds), true);
@@ -149,10 +184,11 @@ void conductor::drain() {
     if (result_->interrupted) until_ns = std::min(until_ns, stage_began_ns_ + second_ns);
     await([this] { return all_completed(stage::draining); }, std::min(until_ns, deadline_ns_),
           false);
+    if (settings_.marks) announce("drained");
 }
 
 void conductor::close() {
-    if (settings_.settle) announce("busy", std::to_string(result_->rounds + 1) + " ", 0);
+    if (settings_.settle) announce("busy " + std::to_string(result_->rounds + 1), 0);
     lead_to(stage::closing);
     auto const closed = await([this] { return all_completed(stage::closing); },
                               stage_began_ns_ + closing_ns_max, false);
@@ -161,7 +197,8 @@ void conductor::close() {
     lead_to(stage::finished);
     for (auto& worker : workers_)
         worker->join();
-    if (settings_.settle) announce("done", "", 0);
+    if (settings_.marks && settings_.closing != close_kind::none) announce("closed");
+    if (settings_.settle) announce("done", 0);
 }
 
 conductor::outcome conductor::await(std::function<bool()> const& reached, std::int64_t until_ns,
@@ -225,30 +262,40 @@ std::uint64_t conductor::sum(counter statistics::*which) const {
     return total;
 }
 
-void conductor::show_progress(std::int64_t now_ns) {
-    auto const whole = [](double value) {
-        return static_cast<std::uint64_t>(std::max(value, 0.0));
-    };
+// What the load consists of, as far as it has a number.
+std::uint64_t conductor::operations() const {
+    return settings_.mode == run_mode::rate || settings_.mode == run_mode::churn
+               ? sum(&statistics::opened)
+               : sum(&statistics::replies);
+}
+
+std::string conductor::progress_of_opening(double opened_per_second) const {
     auto const opened = sum(&statistics::opened);
-    auto const errors = ", " + grouped(sum(&statistics::errors)) + " errors";
-    auto const elapsed_s = whole(seconds_between(stage_began_ns_, now_ns));
-    auto const duration_s = whole(static_cast<double>(settings_.duration.count()) / 1e9);
-    auto const by_replies = stage_ != stage::opening && settings_.mode == run_mode::echo;
-    auto const rate = progress_.rate_of(by_replies ? sum(&statistics::replies) : opened, now_ns);
-    if (stage_ == stage::opening) {
-        auto const missing =
-            static_cast<double>(settings_.connections) - static_cast<double>(opened);
-        auto const left = rate > 0 ? ", " + grouped(whole(missing / rate)) + " s left" : "";
-        return progress_.show("opening " + grouped(opened) + " of " +
-                                  grouped(settings_.connections) + ", " + grouped(whole(rate)) +
-                                  "/s" + left + errors,
-                              now_ns);
-    }
-    auto const state = stage_ == stage::running ? "running " : "draining ";
-    auto const time = stage_ == stage::running ? grouped(elapsed_s) + " of " + grouped(duration_s)
-                                               : grouped(elapsed_s);
-    progress_.show(state + time + " s, " + grouped(sum(&statistics::open_now)) + " connections, " +
-                       grouped(whole(rate)) + (by_replies ? " replies/s" : " opened/s") + errors,
+    auto const missing = static_cast<double>(settings_.connections) - static_cast<double>(opened);
+    return "opening " + grouped(opened) + " of " + grouped(settings_.connections) + ", " +
+           grouped(whole(opened_per_second)) + "/s" + time_left(missing, opened_per_second);
+}
+
+std::string conductor::progress_of_load(double done_per_second, std::int64_t now_ns) const {
+    auto const elapsed = grouped(whole(seconds_between(stage_began_ns_, now_ns)));
+    auto text = (stage_ == stage::running ? "running " : "draining ") + elapsed;
+    if (stage_ == stage::running && settings_.requests == 0)
+        text += " of " + grouped(whole(static_cast<double>(settings_.duration.count()) / 1e9));
+    text += " s, " + grouped(sum(&statistics::open_now)) + " connections, ";
+    auto const done = operations();
+    if (settings_.requests > 0)
+        text += grouped(done) + " of " + grouped(settings_.requests) + " requests, ";
+    auto const replies = settings_.mode == run_mode::echo || settings_.mode == run_mode::hold;
+    text += grouped(whole(done_per_second)) + (replies ? " replies/s" : " opened/s");
+    auto const missing = static_cast<double>(settings_.requests) - static_cast<double>(done);
+    return settings_.requests > 0 ? text + time_left(missing, done_per_second) : text;
+}
+
+void conductor::show_progress(std::int64_t now_ns) {
+    auto const opening = stage_ == stage::opening;
+    auto const rate = progress_.rate_of(opening ? sum(&statistics::opened) : operations(), now_ns);
+    progress_.show((opening ? progress_of_opening(rate) : progress_of_load(rate, now_ns)) + ", " +
+                       grouped(sum(&statistics::errors)) + " errors",
                    now_ns);
 }
 

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace load {
@@ -37,12 +39,19 @@ class conductor {
     void drain();
     void close();
     void lead_to(stage wanted);
+    // Takes a look at the observed process; the first failure ends the looking.
+    void observe(std::function<void(observed_process const&, observation&)> const& look);
     bool all_completed(stage which) const;
     std::uint64_t sum(counter statistics::*which) const;
     void show_progress(std::int64_t now_ns);
+    std::string progress_of_opening(double opened_per_second) const;
+    std::string progress_of_load(double done_per_second, std::int64_t now_ns) const;
+    std::uint64_t operations() const;
 
     options const& settings_;
     run_result* result_ = nullptr;
+    std::optional<observed_process> observed_;
+    std::string observation_failure_;
     std::vector<std::unique_ptr<worker>> workers_;
     progress progress_;
     stage stage_ = stage::opening;

@@ -9,9 +9,11 @@ namespace load {
 enum class connection_state : std::uint8_t { closed, connecting, login_pending, open };
 
 // No buffers: what a connection sends and expects is computed from `key` and the numbers below.
-struct connection {
-    std::uint64_t key = 0;             // unique within the run
-    std::int64_t intended_open_ns = 0; // when it should have been opened
+// One line of the cache, for a request on one of very many connections finds all of it cold.
+struct alignas(64) connection {
+    std::uint64_t key = 0; // unique within the run
+    // When it should have been opened; once it is, when the last request should have been sent.
+    std::int64_t intended_ns = 0;
     int descriptor = -1;
     std::uint32_t generation = 0; // tells a late event of the slot's last user from ours
     std::uint32_t open_position = 0;

@@ -19,30 +19,15 @@ namespace load {
 namespace {
 
 constexpr std::uint64_t wake_up_mark = ~std::uint64_t{0};
-// So many opens at a time, then a look at what came back.
-constexpr std::uint32_t opens_per_turn = 64;
-
-// A connection's key: the worker above, the worker's own running number below.
-constexpr unsigned key_number_bits = 48;
-constexpr std::uint64_t key_number_mask = (std::uint64_t{1} << key_number_bits) - 1;
 
 int checked(int result, char const* call) {
     if (result < 0) throw std::system_error(errno, std::generic_category(), call);
     return result;
 }
 
-bool has_requests(run_mode mode) {
-    return mode == run_mode::echo || mode == run_mode::churn;
-}
-
-std::string as_hex(std::span<std::byte const> bytes) {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    for (auto const byte : bytes.first(std::min<std::size_t>(bytes.size(), 8))) {
-        text += digits[std::to_integer<unsigned>(byte) >> 4];
-        text += digits[std::to_integer<unsigned>(byte) & 15];
-    }
-    return text;
+echo_frame make_frame(options const& settings) {
+    if (settings.codec == codec_kind::raw) return echo_frame{settings.size_bytes};
+    return {make_head(settings.magic, settings.size_bytes, settings.command), settings.size_bytes};
 }
 
 } // namespace
@@ -53,16 +38,16 @@ engine::engine(options const& settings, work_share share, statistics& counts)
       counts_{counts},
       table_{share.of(settings.connections)},
       connector_{settings, share.worker},
-      frame_{settings.magic, settings.command, settings.size_bytes},
-      login_reply_{make_head(settings.magic, login_reply_bytes, settings.login_command)},
+      frame_{make_frame(settings)},
+      greeting_{settings},
       random_{settings.seed + share.worker},
       open_pacer_{share.of(settings.open_rate)},
       in_progress_max_{std::max(share.of(settings.concurrency), 1U)},
       ring_mask_{std::bit_ceil(settings.depth) - 1},
       receive_buffer_(receive_buffer_bytes),
       send_buffer_(send_buffer_bytes) {
-    if (has_requests(settings.mode))
-        intended_ns_.resize(std::size_t{table_.capacity()} * (ring_mask_ + 1));
+    // Only mode echo has more than one request in flight; one needs no ring.
+    if (settings.depth > 1) intended_ns_.resize(std::size_t{table_.capacity()} * (ring_mask_ + 1));
     epoll_ = checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
     wake_up_ = checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
     epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = wake_up_mark}};
@@ -82,73 +67,6 @@ void engine::wake() {
 void engine::want(std::uint64_t count, std::int64_t now_ns) {
     if (wanted_ == 0) open_pacer_.start(now_ns);
     wanted_ += count;
-}
-
-std::int64_t engine::open_due(std::int64_t now_ns) {
-    for (std::uint32_t opens = 0; wanted_ > 0; ++opens) {
-        if (in_progress_ >= in_progress_max_ || table_.full()) return never_ns;
-        if (!open_pacer_.due(now_ns)) return open_pacer_.next_ns();
-        if (opens == opens_per_turn) return now_ns;
-        --wanted_;
-        open_one(open_pacer_.take(now_ns));
-        // The conductor will stop the run; until then a refusing server must not be hammered.
-        if (counts_.errors.get() >= settings_.errors_max) wanted_ = 0;
-    }
-    return never_ns;
-}
-
-void engine::open_one(std::int64_t intended_ns) {
-    counts_.connects.add();
-    auto const begun = connector_.begin();
-    if (begun.error != 0) {
-        auto const kind = begun.error == EADDRNOTAVAIL  ? error_kind::no_local_port
-                          : begun.error == ECONNREFUSED ? error_kind::connect_refused
-                                                        : error_kind::connect_failed;
-        auto const hint = begun.error == EADDRNOTAVAIL ? " (more --sources help)" : "";
-        counts_.fail(kind, std::strerror(begun.error) + std::string{hint});
-        return;
-    }
-    auto const slot = table_.take();
-    auto& connection = table_[slot];
-    connection.key = (std::uint64_t{share_.worker} << key_number_bits) | ++begun_;
-    connection.intended_open_ns = intended_ns;
-    connection.descriptor = begun.descriptor;
-    connection.source = begun.source;
-    connection.state = connection_state::connecting;
-    ++in_progress_;
-    // One registration for the connection's life: edges cost nothing while nothing happens.
-    epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                      .data = {.u64 = (std::uint64_t{connection.generation} << 32) | slot}};
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.descriptor, &event) != 0)
-        return lose(slot, error_kind::socket_failed, std::strerror(errno));
-    // On loopback the handshake is over already, and the login saves waiting for an event.
-    if (settings_.login) start_conversation(slot, true);
-}
-
-// Sends the login; without one there is nothing to say.
-void engine::start_conversation(std::uint32_t slot, bool connect_may_be_pending) {
-    auto& connection = table_[slot];
-    auto const number = (connection.key & key_number_mask) - 1;
-    auto const uid = settings_.login_uid_base + share_.worker + number * share_.workers;
-    auto const login = make_login(settings_.magic, settings_.login_command,
-                                  static_cast<std::uint16_t>(uid & 0xffff));
-    auto const sent = ::send(connection.descriptor, login.data(), login.size(), MSG_NOSIGNAL);
-    if (sent == static_cast<ssize_t>(login.size())) {
-        connection.state = connection_state::login_pending;
-        return;
-    }
-    if (sent < 0 && errno == EAGAIN && connect_may_be_pending) return;
-    if (sent < 0) return lose_by_errno(slot, errno);
-    lose(slot, error_kind::socket_failed, "a login did not fit into an empty socket");
-}
-
-void engine::become_open(std::uint32_t slot, std::int64_t now_ns) {
-    --in_progress_;
-    table_.mark_open(slot);
-    counts_.opened.add();
-    counts_.open_now.set(table_.open_count());
-    counts_.login_latency.record(now_ns - table_[slot].intended_open_ns);
-    observer_->on_open(slot, now_ns);
 }
 
 void engine::wait(std::int64_t until_ns) {
@@ -179,155 +97,11 @@ void engine::wait(std::int64_t until_ns) {
 }
 
 void engine::handle(std::uint32_t slot, std::uint32_t events) {
-    auto const generation = table_[slot].generation;
-    if (table_[slot].state == connection_state::connecting && !finish_connect(slot, events)) return;
+    auto& connection = table_[slot];
+    if (connection.state == connection_state::connecting && !finish_connect(slot, events)) return;
     constexpr auto ending = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-    if ((events & (EPOLLIN | ending)) != 0) receive(slot, (events & ending) != 0);
-    if (!is_current(slot, generation) || (events & EPOLLOUT) == 0) return;
-    auto const& connection = table_[slot];
-    if (connection.sent != connection.asked) flush(slot);
-}
-
-// True if the connection lives on.
-bool engine::finish_connect(std::uint32_t slot, std::uint32_t events) {
-    auto const generation = table_[slot].generation;
-    if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
-        int error = 0;
-        socklen_t error_bytes = sizeof error;
-        ::getsockopt(table_[slot].descriptor, SOL_SOCKET, SO_ERROR, &error, &error_bytes);
-        if (error != 0) return lose_by_errno(slot, error), false;
-    }
-    if ((events & EPOLLOUT) == 0) return false;
-    if (settings_.login)
-        start_conversation(slot, false);
-    else
-        become_open(slot, now_ns());
-    return is_current(slot, generation);
-}
-
-void engine::receive(std::uint32_t slot, bool until_end) {
-    auto const generation = table_[slot].generation;
-    while (is_current(slot, generation)) {
-        auto const received =
-            ::recv(table_[slot].descriptor, receive_buffer_.data(), receive_buffer_.size(), 0);
-        if (received == 0)
-            return lose(slot, error_kind::closed_by_server, "end of stream from the server");
-        if (received < 0) {
-            if (errno == EINTR) continue;
-            if (errno == EAGAIN) return;
-            return lose_by_errno(slot, errno);
-        }
-        auto const bytes = static_cast<std::size_t>(received);
-        consume(slot, std::span{receive_buffer_}.first(bytes));
-        // A short read has drained the socket, and more to come is a new edge (epoll(7)).
-        if (bytes < receive_buffer_.size() && !until_end) return;
-    }
-}
-
-void engine::consume(std::uint32_t slot, std::span<std::byte const> bytes) {
-    auto const generation = table_[slot].generation;
-    auto const received_ns = now_ns();
-    if (table_[slot].state == connection_state::login_pending)
-        return consume_login_reply(slot, bytes, received_ns);
-    auto const count = consume_echoes(slot, bytes, received_ns);
-    if (count == 0 || !is_current(slot, generation)) return;
-    observer_->on_replies(slot, count, received_ns);
-    if (is_current(slot, generation)) flush(slot);
-}
-
-void engine::consume_login_reply(std::uint32_t slot, std::span<std::byte const> bytes,
-                                 std::int64_t now_ns) {
-    auto& connection = table_[slot];
-    auto const part = bytes.first(
-        std::min<std::size_t>(bytes.size(), login_reply_bytes - connection.answered_bytes));
-    auto const expected = std::span{login_reply_}.subspan(connection.answered_bytes);
-    if (!std::ranges::equal(part, expected.first(part.size())))
-        return lose(slot, error_kind::wrong_login_reply,
-                    "expected " + as_hex(expected) + ", got " + as_hex(bytes));
-    // Echoes are asked for only after this reply: whatever follows it at once is surplus.
-    if (part.size() < bytes.size())
-        return lose(slot, error_kind::unasked_bytes,
-                    "after the login reply came " + as_hex(bytes.subspan(part.size())));
-    connection.answered_bytes = static_cast<std::uint16_t>(connection.answered_bytes + part.size());
-    if (connection.answered_bytes < login_reply_bytes) return;
-    connection.answered_bytes = 0;
-    become_open(slot, now_ns);
-}
-
-// Returns how many replies became complete.
-std::uint32_t engine::consume_echoes(std::uint32_t slot, std::span<std::byte const> bytes,
-                                     std::int64_t now_ns) {
-    auto& connection = table_[slot];
-    auto const ring = intended_ns_.data() + std::size_t{slot} * (ring_mask_ + 1);
-    std::uint32_t count = 0;
-    while (!bytes.empty()) {
-        if (connection.answered == connection.sent) {
-            lose(slot, error_kind::unasked_bytes, "nothing was asked, got " + as_hex(bytes));
-            return 0;
-        }
-        auto const part = bytes.first(
-            std::min<std::size_t>(bytes.size(), frame_.size_bytes() - connection.answered_bytes));
-        auto const right =
-            frame_.mismatch(connection.key, connection.answered, connection.answered_bytes, part);
-        if (right < part.size()) {
-            lose(slot, error_kind::wrong_reply,
-                 "reply " + std::to_string(connection.answered) +
-                     " of a connection differs at byte " +
-                     std::to_string(connection.answered_bytes + right) + ": " +
-                     as_hex(part.subspan(right)));
-            return 0;
-        }
-        bytes = bytes.subspan(part.size());
-        connection.answered_bytes =
-            static_cast<std::uint16_t>(connection.answered_bytes + part.size());
-        if (connection.answered_bytes < frame_.size_bytes()) break;
-        connection.answered_bytes = 0;
-        counts_.echo_latency.record(now_ns - ring[connection.answered & ring_mask_]);
-        ++connection.answered;
-        ++count;
-    }
-    outstanding_ -= count;
-    counts_.replies.add(count);
-    return count;
-}
-
-void engine::ask(std::uint32_t slot, std::int64_t intended_ns) {
-    auto& connection = table_[slot];
-    auto const ring = intended_ns_.data() + std::size_t{slot} * (ring_mask_ + 1);
-    ring[connection.asked++ & ring_mask_] = intended_ns;
-    ++outstanding_;
-    counts_.requests.add();
-}
-
-std::size_t engine::fill_send_buffer(connection const& connection) {
-    std::size_t filled = 0;
-    std::size_t offset = connection.sent_bytes;
-    for (auto sequence = connection.sent; sequence != connection.asked; ++sequence) {
-        if (filled + frame_.size_bytes() - offset > send_buffer_.size()) break;
-        filled += frame_.write(connection.key, sequence, offset, send_buffer_.data() + filled);
-        offset = 0;
-    }
-    return filled;
-}
-
-void engine::advance(connection& connection, std::size_t bytes) {
-    auto const total = connection.sent_bytes + bytes;
-    connection.sent += static_cast<std::uint32_t>(total / frame_.size_bytes());
-    connection.sent_bytes = static_cast<std::uint16_t>(total % frame_.size_bytes());
-}
-
-void engine::flush(std::uint32_t slot) {
-    auto& connection = table_[slot];
-    while (connection.sent != connection.asked) {
-        auto const filled = fill_send_buffer(connection);
-        auto const sent = ::send(connection.descriptor, send_buffer_.data(), filled, MSG_NOSIGNAL);
-        if (sent < 0) {
-            if (errno != EAGAIN) lose_by_errno(slot, errno);
-            return;
-        }
-        advance(connection, static_cast<std::size_t>(sent));
-        if (static_cast<std::size_t>(sent) < filled) return; // the rest at the next edge
-    }
+    if ((events & (EPOLLIN | ending)) != 0 && !receive(slot, (events & ending) != 0)) return;
+    if (connection.sent != connection.asked && (events & EPOLLOUT) != 0) flush(slot);
 }
 
 void engine::lose_by_errno(std::uint32_t slot, int error) {
@@ -382,7 +156,8 @@ void engine::close_all(bool unanswered_is_error) {
         }
         if (owed > 0 && unanswered_is_error)
             counts_.fail(error_kind::request_unanswered, "no echo when the wait was over", owed);
-        close(slot);
+        // A million of them would take seconds here; the kernel does it after our exit status.
+        if (settings_.closing != close_kind::none) close(slot);
     }
 }
 

@@ -4,12 +4,14 @@
 #include "connection_table.hpp"
 #include "connector.hpp"
 #include "frame.hpp"
+#include "greeting.hpp"
 #include "options.hpp"
 #include "pacer.hpp"
 #include "random.hpp"
 #include "statistics.hpp"
 #include "time.hpp"
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -23,8 +25,9 @@ struct work_share {
     std::uint32_t worker = 0;
     std::uint32_t workers = 1;
 
-    std::uint32_t of(std::uint32_t total) const {
-        return total / workers + (worker < total % workers ? 1 : 0);
+    template <std::unsigned_integral Number>
+    Number of(Number total) const {
+        return static_cast<Number>(total / workers + (worker < total % workers ? 1 : 0));
     }
     double of(double rate) const { return rate / workers; }
 };
@@ -34,7 +37,8 @@ class connection_observer {
   public:
     virtual ~connection_observer() = default;
     virtual void on_open(std::uint32_t slot, std::int64_t now_ns) = 0;
-    // The engine sends what on_replies asks for once it returns: one gathered write per read.
+    // The engine sends what on_replies asks for once it returns: one gathered write per read. It
+    // may not close the connection.
     virtual void on_replies(std::uint32_t slot, std::uint32_t count, std::int64_t now_ns) = 0;
 };
 
@@ -54,8 +58,13 @@ class engine {
     bool opening() const { return wanted_ > 0 || in_progress_ > 0; }
     std::uint64_t expected() const { return wanted_ + in_progress_ + table_.open_count(); }
 
-    void ask(std::uint32_t slot, std::int64_t intended_ns); // one echo; sent by flush()
-    void flush(std::uint32_t slot);
+    // One echo; sent by flush(), which says whether the connection lives on.
+    void ask(std::uint32_t slot, std::int64_t intended_ns) {
+        this->intended_ns(slot, table_[slot].asked++) = intended_ns;
+        ++outstanding_;
+        counts_.requests.add();
+    }
+    bool flush(std::uint32_t slot);
     std::uint64_t outstanding() const { return outstanding_; }
     std::uint32_t outstanding(std::uint32_t slot) { return in_flight(table_[slot]); }
 
@@ -87,14 +96,24 @@ class engine {
     void become_open(std::uint32_t slot, std::int64_t now_ns);
     void handle(std::uint32_t slot, std::uint32_t events);
     bool finish_connect(std::uint32_t slot, std::uint32_t events);
-    void receive(std::uint32_t slot, bool until_end);
-    void consume(std::uint32_t slot, std::span<std::byte const> bytes);
-    void consume_login_reply(std::uint32_t slot, std::span<std::byte const> bytes,
-                             std::int64_t now_ns);
-    std::uint32_t consume_echoes(std::uint32_t slot, std::span<std::byte const> bytes,
-                                 std::int64_t now_ns);
-    std::size_t fill_send_buffer(connection const& connection);
-    void advance(connection& connection, std::size_t bytes);
+    std::uint16_t uid_of(connection const& connection) const;
+
+    // These say whether the connection lives on.
+    bool receive(std::uint32_t slot, bool until_end);
+    bool finish_receiving(std::uint32_t slot, int error); // 0: the end of the stream
+    bool consume(std::uint32_t slot, std::span<std::byte const> bytes);
+    bool consume_greeting(std::uint32_t slot, std::span<std::byte const> bytes,
+                          std::int64_t now_ns);
+    bool consume_echoes(std::uint32_t slot, std::span<std::byte const> bytes, std::int64_t now_ns);
+
+    struct gathered {
+        std::size_t bytes = 0;
+        std::uint32_t frames = 0;
+    };
+    gathered gather(connection const& connection);
+
+    void lose_by_content(std::uint32_t slot, std::span<std::byte const> bytes,
+                         std::size_t wrong_at);
     void lose(std::uint32_t slot, error_kind kind, std::string_view detail);
     void lose_by_errno(std::uint32_t slot, int error);
     void release(std::uint32_t slot, bool reset);
@@ -110,7 +129,7 @@ class engine {
     connection_table table_;
     connector connector_;
     echo_frame frame_;
-    head login_reply_;
+    greeting greeting_;
     random_source random_;
     pacer open_pacer_;
 
@@ -120,7 +139,12 @@ class engine {
     std::uint64_t begun_ = 0;
     std::uint64_t outstanding_ = 0;
 
-    // When each request in flight should have been sent: a ring of depth entries per connection.
+    // When each request in flight should have been sent: a ring of depth entries per connection,
+    // unless there is only one, which stands in the connection itself.
+    std::int64_t& intended_ns(std::uint32_t slot, std::uint32_t request) {
+        if (ring_mask_ == 0) return table_[slot].intended_ns;
+        return intended_ns_[std::size_t{slot} * (ring_mask_ + 1) + (request & ring_mask_)];
+    }
     std::uint32_t ring_mask_;
     std::vector<std::int64_t> intended_ns_;
 

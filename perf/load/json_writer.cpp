@@ -55,10 +55,10 @@ void json_writer::whole(std::string_view key, std::uint64_t value) {
     text_ += std::to_string(value);
 }
 
-void json_writer::number(std::string_view key, double value) {
+void json_writer::number(std::string_view key, double value, int decimals) {
     write_key(key);
     std::array<char, 64> digits{};
-    std::snprintf(digits.data(), digits.size(), "%.3f", value);
+    std::snprintf(digits.data(), digits.size(), "%.*f", decimals, value);
     text_ += digits.data();
 }
 

@@ -17,7 +17,7 @@ class json_writer {
     void text(std::string_view key, std::string_view value);
     void truth(std::string_view key, bool value);
     void whole(std::string_view key, std::uint64_t value);
-    void number(std::string_view key, double value); // three decimals
+    void number(std::string_view key, double value, int decimals = 3);
 
     std::string finish() { return text_ + "}"; } // call once, with every begin() ended
 

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <new>
 
 #include <unistd.h>
 
@@ -23,10 +24,12 @@ int run(load::options const& settings) {
     load::run_result result;
     load::conductor conductor{settings};
     conductor.run(result);
-    if (settings.json) std::printf("%s\n", load::as_json(settings, result).c_str());
-    // The lines of --settle stay alone on standard output.
+    // The lines of --settle and --marks stay alone on standard output.
+    auto const text_out = settings.settle || settings.marks ? stderr : stdout;
+    if (settings.json)
+        std::printf("%s\n", load::as_json(settings, result).c_str());
     else
-        std::fputs(load::as_text(settings, result).c_str(), settings.settle ? stderr : stdout);
+        std::fputs(load::as_text(settings, result).c_str(), text_out);
     std::fflush(stdout);
     auto const reason = load::failure_reason(settings, result);
     if (!reason.empty()) std::fprintf(stderr, "millipede-load: failed: %s\n", reason.c_str());
@@ -43,6 +46,9 @@ int main(int argument_count, char** arguments) {
         if (!settings) return status_success;
         try {
             return run(*settings);
+        } catch (std::bad_alloc const&) {
+            complain("out of memory: fewer --connections or a smaller --depth need less");
+            return status_failure;
         } catch (std::exception const& error) {
             complain(error.what());
             return status_failure;

@@ -4,6 +4,7 @@
 #include "descriptor_limit.hpp"
 #include "frame.hpp"
 #include "help.hpp"
+#include "observed_process.hpp"
 #include "quantity.hpp"
 
 #include <boost/program_options.hpp>
@@ -26,8 +27,12 @@ std::string_view name(run_mode mode) {
 }
 
 std::string_view name(close_kind kind) {
-    static constexpr std::array<std::string_view, 3> names{"rst", "fin", "mixed"};
+    static constexpr std::array<std::string_view, 4> names{"rst", "fin", "mixed", "none"};
     return names[static_cast<std::size_t>(kind)];
+}
+
+std::string_view name(codec_kind kind) {
+    return kind == codec_kind::raw ? "raw" : "frame";
 }
 
 namespace {
@@ -80,9 +85,17 @@ class reader {
 
     void closing(close_kind& value) const {
         if (!has("close")) return;
-        for (auto const kind : {close_kind::reset, close_kind::finish, close_kind::mixed})
+        for (auto const kind :
+             {close_kind::reset, close_kind::finish, close_kind::mixed, close_kind::none})
             if (text("close") == name(kind)) return void(value = kind);
-        refuse(named("close") + "'" + text("close") + "' is not rst, fin or mixed");
+        refuse(named("close") + "'" + text("close") + "' is not rst, fin, mixed or none");
+    }
+
+    void codec(codec_kind& value) const {
+        if (!has("codec")) return;
+        for (auto const kind : {codec_kind::frame, codec_kind::raw})
+            if (text("codec") == name(kind)) return void(value = kind);
+        refuse(named("codec") + "'" + text("codec") + "' is not frame or raw");
     }
 
   private:
@@ -97,14 +110,16 @@ po::options_description described_options() {
     po::options_description load{"Load", 100, 60};
     load.add_options()("connections", text("N"), "connections held, not for rate (100)")(
         "duration", text("TIME"), "how long the load lasts once all are open (10s)")(
+        "requests", text("N"), "echo, rate: end after exactly N in all, not after a time")(
         "rate", text("R"), "echo, rate: this many per second in all, open loop (0: closed loop)")(
-        "size", text("BYTES"), "echo, churn: size of a whole frame, 8 to 65535 (64)")(
+        "size", text("BYTES"), "size of a whole request, 8 to 65535, raw 1 to 65535 (64)")(
         "depth", text("D"), "echo: requests in flight per connection (1)")(
         "login", "echo: log every connection in first")("no-login", "hold: only connect")(
         "churn", text("K"), "churn: connections dropped and opened each second (N / 50)")(
         "send", text("M"), "churn: echoes each second on others (N / 10)")(
         "settle", "churn: bursts with quiet between them, reported line by line")(
-        "close", text("HOW"), "rst, fin or mixed (rst)");
+        "sample", text("M"), "hold: each second one echo on M random connections (0)")(
+        "close", text("HOW"), "rst, fin, mixed; hold, echo: none, the kernel does (rst)");
     po::options_description pace{"Pace and machine", 100, 60};
     pace.add_options()("open-rate", text("R"),
                        "connections opened per second (0: as fast as possible)")(
@@ -112,17 +127,21 @@ po::options_description described_options() {
         "threads", text("T"), "threads, each with its share of the connections (1)")(
         "sources", text("S"), "source addresses from 127.0.0.1 on (as many as are needed)")(
         "drain", text("TIME"), "how long to wait for the last replies (10s)")(
-        "deadline", text("TIME"), "limit for everything; beyond it is failure (duration + 60s)")(
+        "deadline", text("TIME"),
+        "limit for everything, beyond it is failure (duration + 60s; with --requests 10m)")(
         "errors-max", text("E"), "stop early after so many errors (100)")(
         "seed", text("N"), "seed of the random choices (1)")(
         "allow-remote", "permit targets outside 127.0.0.0/8 and ::1");
     po::options_description protocol{"Protocol", 100, 60};
-    protocol.add_options()("magic", text("WORD"), "(0x8eb69af7)")(
-        "command", text("NUMBER"), "the command that the server echoes (0x6102)")(
+    protocol.add_options()("codec", text("NAME"), "frame, or raw: no login, any bytes (frame)")(
+        "magic", text("WORD"), "(0x8eb69af7)")("command", text("NUMBER"),
+                                               "the command that the server echoes (0x6102)")(
         "login-command", text("NUMBER"), "(0x6101)")("login-uid-base", text("UID"),
                                                      "uid of the first connection; counts up (1)");
     po::options_description output{"Output", 100, 60};
     output.add_options()("json", "print one JSON object at the end")(
+        "observe", text("PID"), "measure CPU time and memory of that process as well")(
+        "marks", "print the time of each stage, at once")(
         "progress", "one updating line on standard error (default on a terminal)")(
         "no-progress", "never")("help", "print this text")("version", "print the version");
     po::options_description all;
@@ -165,14 +184,16 @@ void refuse_foreign_options(reader const& given, run_mode mode) {
     static constexpr rule rules[] = {
         {"connections", "hold echo churn"},
         {"rate", "echo rate"},
-        {"size", "echo churn"},
+        {"size", "hold echo churn"},
         {"depth", "echo"},
         {"login", "echo"},
         {"no-login", "hold"},
         {"churn", "churn"},
         {"send", "churn"},
         {"settle", "churn"},
-        {"command", "echo churn"},
+        {"sample", "hold"},
+        {"requests", "echo rate"},
+        {"command", "hold echo churn"},
         {"open-rate", "hold echo churn"},
     };
     for (auto const& rule : rules)
@@ -181,16 +202,37 @@ void refuse_foreign_options(reader const& given, run_mode mode) {
                    std::string{name(mode)});
 }
 
+void refuse_contradictions(reader const& given, options const& settings) {
+    if (given.has("requests") && given.has("duration"))
+        refuse("--requests and --duration exclude each other: a run ends after so many or so long");
+    if (settings.mode == run_mode::hold && !given.has("sample"))
+        for (auto const option : {"size", "command"})
+            if (given.has(option))
+                refuse(named(option) + "has no meaning in mode hold without --sample");
+    if (settings.closing == close_kind::none && settings.mode != run_mode::hold &&
+        settings.mode != run_mode::echo)
+        refuse("--close: none has no meaning in mode " + std::string{name(settings.mode)});
+    if (settings.codec != codec_kind::raw) return;
+    for (auto const option :
+         {"login", "no-login", "magic", "command", "login-command", "login-uid-base"})
+        if (given.has(option)) refuse(named(option) + "has no meaning with --codec raw");
+}
+
 void read_values(reader const& given, options& settings) {
     constexpr std::uint64_t many = 100'000'000;
     given.integer("connections", settings.connections, 1, many);
     given.integer("concurrency", settings.concurrency, 1, many);
-    given.integer("size", settings.size_bytes, head_bytes, frame_bytes_max);
+    given.codec(settings.codec);
+    given.integer("size", settings.size_bytes, settings.codec == codec_kind::raw ? 1 : head_bytes,
+                  frame_bytes_max);
     given.integer("depth", settings.depth, 1, 65'536);
     settings.churn_per_second = settings.connections / 50;
     settings.sends_per_second = settings.connections / 10;
     given.integer("churn", settings.churn_per_second, 0, many);
     given.integer("send", settings.sends_per_second, 0, many);
+    given.integer("sample", settings.samples, 0, settings.connections);
+    given.integer("requests", settings.requests, 1, UINT64_MAX);
+    given.integer("observe", settings.observed, 1, INT32_MAX);
     given.integer("threads", settings.threads, 1, 256);
     given.integer("errors-max", settings.errors_max, 1, UINT64_MAX);
     given.integer("seed", settings.seed, 0, UINT64_MAX);
@@ -202,10 +244,12 @@ void read_values(reader const& given, options& settings) {
     given.rate("open-rate", settings.open_rate);
     given.duration("duration", settings.duration);
     given.duration("drain", settings.drain);
-    settings.deadline = settings.duration + std::chrono::seconds{60};
+    settings.deadline = settings.requests > 0 ? std::chrono::nanoseconds{std::chrono::minutes{10}}
+                                              : settings.duration + std::chrono::seconds{60};
     given.duration("deadline", settings.deadline);
     given.closing(settings.closing);
     settings.settle = given.has("settle");
+    settings.marks = given.has("marks");
     settings.json = given.has("json");
     settings.progress =
         (given.has("progress") || ::isatty(STDERR_FILENO) == 1) && !given.has("no-progress");
@@ -225,19 +269,30 @@ void choose_sources(reader const& given, options& settings) {
     std::uint64_t ports = settings.connections;
     if (settings.closing != close_kind::reset)
         ports += settings.mode == run_mode::rate ? 131'072 : 2ULL * settings.churn_per_second;
-    if (settings.server.in_loopback_network) settings.sources = enough_source_addresses(ports);
+    if (settings.server.in_loopback_network)
+        settings.sources = enough_source_addresses(ports, local_ports());
     given.integer("sources", settings.sources, 1, source_addresses_max);
     if (settings.sources > 1 && !settings.server.in_loopback_network)
         refuse("--sources: more than one needs a target in 127.0.0.0/8");
 }
 
 void check_descriptors(options const& settings) {
-    auto const limit = raise_descriptor_limit();
-    auto const needed = settings.connections + descriptors_reserved;
-    if (needed > limit)
-        refuse(std::to_string(settings.connections) + " connections need " +
-               std::to_string(needed) + " descriptors, but the hard limit is " +
-               std::to_string(limit) + " (ulimit -Hn)");
+    auto const needed = descriptors_needed(settings.connections, settings.threads);
+    auto const limit = raise_descriptor_limit(needed);
+    auto const shortage = descriptor_shortage(needed, limit, descriptor_limit_max());
+    if (!shortage.empty()) refuse("--connections: " + shortage);
+}
+
+// Before the run rather than after it, where only half of the figures would be missing.
+void check_observed(options const& settings) {
+    if (settings.observed == 0) return;
+    observed_process const process{settings.observed};
+    try {
+        process.cpu_ns();
+        process.memory_bytes();
+    } catch (std::runtime_error const& error) {
+        refuse(named("observe") + error.what());
+    }
 }
 
 } // namespace
@@ -255,8 +310,11 @@ std::optional<options> parse_options(int argument_count, char const* const* argu
     settings.mode = parse_mode(given.text("mode"));
     settings.server = parse_target(given.text("target"), given.has("allow-remote"));
     refuse_foreign_options(given, settings.mode);
-    settings.login = settings.mode == run_mode::echo ? given.has("login") : !given.has("no-login");
     read_values(given, settings);
+    settings.login = settings.mode == run_mode::echo ? given.has("login") : !given.has("no-login");
+    // Of a byte echo, only mode rate wants a first answer.
+    if (settings.codec == codec_kind::raw) settings.login = settings.mode == run_mode::rate;
+    refuse_contradictions(given, settings);
     // In mode rate the connections in progress are all there are.
     if (settings.mode == run_mode::rate) {
         settings.connections = settings.concurrency;
@@ -266,6 +324,7 @@ std::optional<options> parse_options(int argument_count, char const* const* argu
     check_churn(settings);
     choose_sources(given, settings);
     check_descriptors(settings);
+    check_observed(settings);
     return settings;
 }
 

@@ -13,11 +13,17 @@ namespace load {
 enum class run_mode { hold, echo, rate, churn };
 std::string_view name(run_mode mode);
 
-enum class close_kind { reset, finish, mixed };
+// none: closed by the kernel, when the process has ended.
+enum class close_kind { reset, finish, mixed, none };
 std::string_view name(close_kind kind);
+
+// frame: docs/protocol.md; raw: whatever is sent comes back, byte by byte.
+enum class codec_kind { frame, raw };
+std::string_view name(codec_kind kind);
 
 struct options {
     run_mode mode = run_mode::hold;
+    codec_kind codec = codec_kind::frame;
     target server;
 
     std::uint32_t connections = 100;
@@ -28,11 +34,13 @@ struct options {
 
     std::uint32_t size_bytes = 64;
     std::uint32_t depth = 1;
-    double rate = 0; // per second, in all; 0: closed loop
+    double rate = 0;            // per second, in all; 0: closed loop
+    std::uint64_t requests = 0; // in all; 0: as many as fit into the duration
 
     std::uint32_t churn_per_second = 0;
     std::uint32_t sends_per_second = 0;
     bool settle = false;
+    std::uint32_t samples = 0; // per round of mode hold, in all
 
     std::uint32_t threads = 1;
     std::uint32_t sources = 1;
@@ -47,6 +55,8 @@ struct options {
     std::uint16_t login_command = 0x6101;
     std::uint16_t login_uid_base = 1;
 
+    int observed = 0; // a process's id; 0: none
+    bool marks = false;
     bool json = false;
     bool progress = false;
 };

@@ -9,6 +9,6 @@
 namespace load {
 
 std::string as_text(options const& settings, run_result const& result);
-std::string as_json(options const& settings, run_result const& result);
+std::string as_json(options const& settings, run_result const& result); // in json_report.cpp
 
 } // namespace load

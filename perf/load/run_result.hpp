@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "observed_process.hpp"
 #include "statistics.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace load {
@@ -25,6 +27,8 @@ struct run_result {
     bool deadline_exceeded = false;
     bool too_many_errors = false;
     bool threads_stuck = false;
+
+    std::optional<observation> observed; // of --observe, unless that failed
 
     cpu_time cpu;
     double busiest_thread_share = 0; // CPU time per wall time of its busiest thread while running

@@ -28,6 +28,9 @@ class scenario : public connection_observer {
     // Does what is due while running or draining and returns when to call it next.
     virtual std::int64_t act(std::int64_t now_ns) = 0;
 
+    // The load has come to its own end before that of the duration.
+    virtual bool finished() const { return false; }
+
     // Nothing is left of what this stage or round was for.
     virtual bool settled() const { return !engine_.opening() && engine_.outstanding() == 0; }
 
@@ -35,9 +38,9 @@ class scenario : public connection_observer {
     engine& engine_;
 };
 
-std::unique_ptr<scenario> make_hold(engine& machine);
+std::unique_ptr<scenario> make_hold(engine& machine, options const& settings, work_share share);
 std::unique_ptr<scenario> make_echo(engine& machine, options const& settings, work_share share);
-std::unique_ptr<scenario> make_rate(engine& machine);
+std::unique_ptr<scenario> make_rate(engine& machine, options const& settings, work_share share);
 std::unique_ptr<scenario> make_churn(engine& machine, options const& settings, work_share share);
 
 } // namespace load

@@ -10,7 +10,7 @@ std::string_view name(error_kind kind) {
         "connect_refused",     "connect_failed",    "no_local_port",      "closed_by_server",
         "reset_by_server",     "wrong_login_reply", "wrong_reply",        "unasked_bytes",
         "socket_failed",       "login_unanswered",  "request_unanswered", "request_unsent",
-        "connection_unopened", "thread_failed",
+        "connection_unopened", "thread_failed",     "observation_failed",
     };
     return names[static_cast<std::size_t>(kind)];
 }

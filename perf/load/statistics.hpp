@@ -40,8 +40,9 @@ enum class error_kind : std::size_t {
     request_unsent,
     connection_unopened,
     thread_failed,
+    observation_failed,
 };
-inline constexpr std::size_t error_kinds = 14;
+inline constexpr std::size_t error_kinds = 15;
 std::string_view name(error_kind kind);
 
 struct cpu_time {

@@ -89,13 +89,16 @@ sockaddr_in source_address(std::uint32_t index) {
     return result;
 }
 
-std::uint32_t enough_source_addresses(std::uint64_t ports_in_use_max) {
-    std::uint64_t first_port = 32'768;
-    std::uint64_t last_port = 60'999;
-    std::ifstream{"/proc/sys/net/ipv4/ip_local_port_range"} >> first_port >> last_port;
-    if (last_port <= first_port) return 1;
-    // connect() tries the even ports first and becomes slow once they are gone: half of them.
-    auto const ports_per_address = std::max<std::uint64_t>((last_port - first_port + 1) / 2, 1);
+port_range local_ports() {
+    port_range read;
+    std::ifstream file{"/proc/sys/net/ipv4/ip_local_port_range"};
+    return file >> read.first >> read.last && read.first <= read.last ? read : port_range{};
+}
+
+std::uint32_t enough_source_addresses(std::uint64_t ports_in_use_max, port_range ports) {
+    // connect() tries every other port first and becomes slow once they are gone: half of them.
+    auto const ports_per_address =
+        std::max<std::uint64_t>((std::uint64_t{ports.last} - ports.first + 1) / 2, 1);
     auto const count = (ports_in_use_max + ports_per_address - 1) / ports_per_address;
     return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(count, 1, source_addresses_max));
 }

@@ -25,7 +25,14 @@ target parse_target(std::string_view text, bool allow_remote);
 sockaddr_in source_address(std::uint32_t index);
 inline constexpr std::uint32_t source_addresses_max = 65'000;
 
+// The ports that the kernel gives to connections, both ends included.
+struct port_range {
+    std::uint32_t first = 32'768;
+    std::uint32_t last = 60'999;
+};
+port_range local_ports(); // of this machine: net.ipv4.ip_local_port_range
+
 // How many source addresses keep the kernel's search for a free port short.
-std::uint32_t enough_source_addresses(std::uint64_t ports_in_use_max);
+std::uint32_t enough_source_addresses(std::uint64_t ports_in_use_max, port_range ports);
 
 } // namespace load

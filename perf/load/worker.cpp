@@ -16,13 +16,13 @@ std::unique_ptr<scenario> make_scenario(engine& machine, options const& settings
     case run_mode::echo:
         return make_echo(machine, settings, share);
     case run_mode::rate:
-        return make_rate(machine);
+        return make_rate(machine, settings, share);
     case run_mode::churn:
         return make_churn(machine, settings, share);
     case run_mode::hold:
         break;
     }
-    return make_hold(machine);
+    return make_hold(machine, settings, share);
 }
 
 } // namespace
@@ -104,7 +104,8 @@ bool worker::done() const {
     case stage::opening:
         return !engine_.opening();
     case stage::running:
-        return engine_.expected() == 0; // everything was lost: no use to go on
+        // When everything was lost it is no use to go on.
+        return engine_.expected() == 0 || scenario_->finished();
     case stage::draining:
         return scenario_->settled();
     case stage::closing:
