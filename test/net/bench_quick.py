@@ -48,7 +48,7 @@ class BenchTest(unittest.TestCase):
         self.folder = Path(folder.name)
         self.bin = self.folder / "bin"
         self.bin.mkdir()
-        for name in ("millipede-load", "millipede-online"):
+        for name in ("millipede-load", "millipede-online", "bench-start"):
             (self.bin / name).symlink_to(program(name))
         if (BIN / "bench-raw-epoll").exists():
             (self.bin / "bench-raw-epoll").symlink_to(BIN / "bench-raw-epoll")
