@@ -10,6 +10,9 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <poll.h>
+
+#include <chrono>
 #include <cstdint>
 #include <list>
 #include <vector>
@@ -42,6 +45,7 @@ class acceptor {
 
     void wait(listener& from);
     void accept_batch(listener& from);
+    void accept_rush();
     bool accept_one(listener& from);
     void refuse(int descriptor);
     void pause(int reason);
@@ -50,6 +54,8 @@ class acceptor {
     options const* limits_;
     worker_metrics counters_;
     std::list<listener> listeners_; // handlers keep references
+    std::vector<pollfd> polled_;    ///< The same, in their order.
+    std::chrono::steady_clock::time_point last_batch_{};
     boost::asio::steady_timer pause_timer_;
     bool paused_ = false;
     log_limiter full_{1, std::chrono::seconds{1}};
