@@ -5,13 +5,17 @@
 #include <millipede/base/log.hpp>
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
+#include <millipede/process/admission.hpp>
+#include <millipede/process/spare_descriptor.hpp>
 #include <millipede/process/worker_pool.hpp>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <vector>
 
 namespace millipede::detail {
@@ -43,17 +47,25 @@ class acceptor {
     void wait(listener& from);
     void accept_batch(listener& from);
     bool accept_one(listener& from);
+    void let_in(accepted_socket newcomer);
     void refuse(int descriptor);
-    void pause(int reason);
+    bool exhausted(listener& from, int reason);
+    void shed(listener& from);
+    void recovered();
+    void pause();
 
     worker_pool* workers_;
     options const* limits_;
     worker_metrics counters_;
+    admission admission_;
+    spare_descriptor spare_;
     std::list<listener> listeners_; // handlers keep references
     boost::asio::steady_timer pause_timer_;
     bool paused_ = false;
+    std::optional<std::chrono::steady_clock::time_point> exhausted_since_;
+    bool told_of_exhaustion_ = false; ///< In the log.
     log_limiter full_{1, std::chrono::seconds{1}};
-    log_limiter failures_{1, std::chrono::seconds{1}};
+    log_limiter failures_{1, std::chrono::seconds{10}};
 };
 
 } // namespace millipede::detail
