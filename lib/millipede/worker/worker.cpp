@@ -4,6 +4,7 @@
 #include <millipede/worker/connection.hpp>
 #include <millipede/worker/protocol.hpp>
 #include <millipede/worker/stream_transport.hpp>
+#include <millipede/worker/ticks.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -29,40 +30,11 @@ constexpr std::uint32_t slice = 1'024;
 constexpr int last_reads_max = 16;
 constexpr int last_stream_reads_max = 256;
 
-rate_limit message_rate_of(options const& limits) {
-    return {limits.messages_per_second, limits.messages_burst};
-}
-
-rate_limit byte_rate_of(options const& limits) {
-    return {limits.bytes_per_second, limits.bytes_burst};
-}
-
 std::size_t largest_session(std::span<protocol* const> protocols) {
     std::size_t largest = 0;
     for (auto* speaker : protocols)
         largest = std::max(largest, speaker->session_bytes());
     return largest;
-}
-
-// Fine enough for the shortest timeout, and not finer than a second for long ones; and so that a
-// connection which waits for its rate is looked after before its bucket runs over.
-std::chrono::milliseconds tick_for(options const& limits) {
-    auto length = std::min<std::chrono::milliseconds>(1s, limits.linger_timeout / 2);
-    for (auto timeout : {limits.idle_timeout, limits.write_timeout, limits.first_message_timeout,
-                         limits.message_timeout})
-        if (timeout > 0ms) length = std::min(length, timeout / 8);
-    for (auto rate : {message_rate_of(limits), byte_rate_of(limits)})
-        if (rate.on())
-            length = std::min(
-                {length, 100ms, std::chrono::floor<std::chrono::milliseconds>(rate.fill_time())});
-    return std::max<std::chrono::milliseconds>(length, 10ms);
-}
-
-// One tick more than the timeout: activity is known to the tick only, and a timeout never comes
-// too early.
-std::uint32_t ticks(std::chrono::milliseconds timeout, std::chrono::milliseconds length) {
-    if (timeout <= 0ms) return 0;
-    return static_cast<std::uint32_t>((timeout + length - 1ms) / length) + 1;
 }
 
 } // namespace
@@ -77,11 +49,11 @@ worker::worker(std::uint32_t index, options const& limits, std::span<protocol* c
       input_{pool_, counters_, limits},
       incoming_{limits.handoff_capacity},
       mailbox_{limits.mailbox_capacity},
-      message_rate_{message_rate_of(limits)},
-      byte_rate_{byte_rate_of(limits)},
+      message_rate_{limits.messages_per_second, limits.messages_burst},
+      byte_rate_{limits.bytes_per_second, limits.bytes_burst},
       notes_input_{limits.first_message_timeout > 0ms || limits.message_timeout > 0ms ||
                    message_rate_.on() || byte_rate_.on()},
-      tick_length_{tick_for(limits)} {
+      tick_length_{tick_length_for(limits)} {
     // The acceptor hands over no more than there are slots.
     if (limits.connections_per_source_max != 0) departed_.emplace(limits.connections_per_worker);
 }
@@ -290,7 +262,7 @@ void worker::log_suppressed(std::optional<std::uint64_t> refusals,
 void worker::expire() {
     auto expire_list = [this](connection_pool::list& list, std::chrono::milliseconds timeout,
                               auto end) {
-        auto limit = ticks(timeout, tick_length_);
+        auto limit = ticks_of(timeout, tick_length_);
         for (std::uint32_t count = 0; count < slice; ++count) {
             auto slot = list.overdue(tick_, limit);
             if (slot == no_slot) return false;
