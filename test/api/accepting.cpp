@@ -5,8 +5,10 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <malloc.h>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -178,5 +180,52 @@ BOOST_AUTO_TEST_CASE(a_server_stops_while_accepting_rests) {
     });
     BOOST_TEST(code == 0);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they need memory themselves
+BOOST_AUTO_TEST_CASE(a_connection_that_needs_memory_when_there_is_none_is_closed_and_no_other) {
+    auto code = test::in_child([] {
+        ::mallopt(M_ARENA_MAX, 1); // all threads share what is left
+        std::atomic<int> without_memory{0};
+        std::atomic<int> other_endings{0};
+        auto wanted = quiet_options();
+        wanted.scratch_bytes = 256 * 1024;
+        running_server<> host{wanted};
+        serve_echo(host.server);
+        host.server.on_close([&](auto&, millipede::error_code const& reason) {
+            ++(reason == millipede::errc::no_memory ? without_memory : other_endings);
+        });
+        host.start();
+        auto modest = host.connect();
+        if (!answers(modest)) return 2;
+        std::vector<test::raw_client> greedy;
+        while (greedy.size() < 100) {
+            greedy.push_back(host.connect());
+            if (!answers(greedy.back())) return 3;
+        }
+        auto const half = test::frame(echo, std::string(60'000, 'x')).substr(0, 50'000);
+        auto const ping = test::frame(echo, "ping");
+        rlimit before{};
+        ::getrlimit(RLIMIT_AS, &before);
+        rlimit none{0, before.rlim_max};
+        ::setrlimit(RLIMIT_AS, &none);
+        for (auto& client : greedy) // each needs a buffer until it sends the rest
+            client.send(half);
+        bool some = eventually([&] { return without_memory > 0; });
+        modest.send(ping);
+        bool answered = modest.readable(10s);
+        ::setrlimit(RLIMIT_AS, &before);
+        if (!some) return 4;
+        if (!answered || modest.read_frame() != ping) return 5;
+        auto late = host.connect();
+        if (!answers(late)) return 6;
+        if (other_endings != 0) return 7;
+        if (host.server.metrics().errors != static_cast<std::uint64_t>(without_memory)) return 8;
+        greedy.clear();
+        host.stop();
+        return host.failed ? 9 : 0;
+    });
+    BOOST_TEST(code == 0);
+}
+#endif
 
 BOOST_AUTO_TEST_SUITE_END()

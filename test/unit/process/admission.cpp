@@ -2,7 +2,11 @@
 // Who is let in, with workers that never run and a clock that only the test moves.
 #include <millipede/process/admission.hpp>
 
+#include "unit/support/child.hpp"
+
 #include <boost/test/unit_test.hpp>
+
+#include <sys/resource.h>
 
 BOOST_AUTO_TEST_SUITE(admission)
 
@@ -164,5 +168,31 @@ BOOST_AUTO_TEST_CASE(every_refusal_is_counted_by_its_reason) {
     BOOST_TEST(counters.newcomers_over_source_rate.load() == 4U);
     BOOST_TEST(counters.newcomers_shed.load() == 5U);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they need memory themselves
+BOOST_AUTO_TEST_CASE(without_memory_to_remember_its_source_a_newcomer_is_not_let_in) {
+    auto answer = millipede::test::in_child([]() -> std::string {
+        auto wanted = small_options();
+        wanted.connections_per_source_max = 1;
+        fixture host{wanted};
+        if (host.admit(host.here) != verdict::welcome) return "not welcome";
+        rlimit before{};
+        ::getrlimit(RLIMIT_AS, &before);
+        rlimit none{0, before.rlim_max};
+        ::setrlimit(RLIMIT_AS, &none);
+        std::uint32_t number = 1;
+        auto newcomer = [&] {
+            return host.admit(source_key{boost::asio::ip::address_v4{number++}});
+        };
+        while (number < 50'000'000 && newcomer() == verdict::welcome) {
+        }
+        if (newcomer() != verdict::no_memory) return "there was memory";
+        if (host.admit(host.here) != verdict::over_source_limit) return "forgotten";
+        ::setrlimit(RLIMIT_AS, &before);
+        return newcomer() == verdict::welcome ? "as it should be" : "not over";
+    });
+    BOOST_TEST(answer == "as it should be");
+}
+#endif
 
 BOOST_AUTO_TEST_SUITE_END()
