@@ -6,7 +6,6 @@
 #include <algorithm>
 
 namespace millipede::detail {
-
 namespace {
 
 // What comes too fast to be handled yet waits in a buffer that others could use, and for bytes too
@@ -15,9 +14,10 @@ std::size_t read_size_of(options const& limits) {
     constexpr std::size_t paced_read_max = 4'096;
     auto size = limits.scratch_bytes;
     if (limits.messages_per_second != 0) size = std::min(size, paced_read_max);
-    if (auto burst = limits.bytes_burst != 0 ? limits.bytes_burst : limits.bytes_per_second;
-        burst != 0 && limits.bytes_per_second != 0)
+    if (limits.bytes_per_second != 0) {
+        auto burst = limits.bytes_burst != 0 ? limits.bytes_burst : limits.bytes_per_second;
         size = static_cast<std::size_t>(std::min<std::uint64_t>(size, burst));
+    }
     return size;
 }
 
