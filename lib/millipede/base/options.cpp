@@ -146,9 +146,11 @@ std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_b
         {"hand-over queues", workers * limits.handoff_capacity, 16},
         {"mailboxes, at most, without their payloads", workers * limits.mailbox_capacity, 64},
     };
-    if (limits.connections_per_source_max != 0 || limits.accepts_per_second_per_source != 0)
-        terms.push_back({"source addresses, at most one per connection",
-                         workers * limits.connections_per_worker, 72});
+    if (limits.connections_per_source_max != 0 || limits.accepts_per_second_per_source != 0) {
+        budget_term sources{{}, workers * limits.connections_per_worker, 72};
+        sources.what = "source addresses, at most one per connection";
+        terms.push_back(std::move(sources));
+    }
     return terms;
 }
 
