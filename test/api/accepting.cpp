@@ -5,7 +5,6 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <malloc.h>
 #include <sys/resource.h>
 
 #include <atomic>
@@ -184,7 +183,6 @@ BOOST_AUTO_TEST_CASE(a_server_stops_while_accepting_rests) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they need memory themselves
 BOOST_AUTO_TEST_CASE(a_connection_that_needs_memory_when_there_is_none_is_closed_and_no_other) {
     auto code = test::in_child([] {
-        ::mallopt(M_ARENA_MAX, 1); // all threads share what is left
         std::atomic<int> without_memory{0};
         std::atomic<int> other_endings{0};
         auto wanted = quiet_options();
@@ -205,15 +203,15 @@ BOOST_AUTO_TEST_CASE(a_connection_that_needs_memory_when_there_is_none_is_closed
         auto const half = test::frame(echo, std::string(60'000, 'x')).substr(0, 50'000);
         auto const ping = test::frame(echo, "ping");
         rlimit before{};
-        ::getrlimit(RLIMIT_AS, &before);
+        ::getrlimit(RLIMIT_DATA, &before);
         rlimit none{0, before.rlim_max};
-        ::setrlimit(RLIMIT_AS, &none);
+        ::setrlimit(RLIMIT_DATA, &none);
         for (auto& client : greedy) // each needs a buffer until it sends the rest
             client.send(half);
         bool some = eventually([&] { return without_memory > 0; });
         modest.send(ping);
         bool answered = modest.readable(10s);
-        ::setrlimit(RLIMIT_AS, &before);
+        ::setrlimit(RLIMIT_DATA, &before);
         if (!some) return 4;
         if (!answered || modest.read_frame() != ping) return 5;
         auto late = host.connect();

@@ -52,14 +52,24 @@ void check_whole_seconds(char const* name, std::chrono::milliseconds value) {
                                    " ms is not a number of whole seconds from 0 to 32767"};
 }
 
+// A timeout that runs in place of the idle timeout: who is silent must not gain by it.
+void check_beside_idle(char const* name, std::chrono::milliseconds value,
+                       std::chrono::milliseconds idle_timeout) {
+    check_duration(name, value, 0ms);
+    if (idle_timeout == 0ms || value <= idle_timeout) return;
+    throw invalid_option{name, std::to_string(value.count()) +
+                                   " ms is longer than the idle timeout, " +
+                                   std::to_string(idle_timeout.count()) + " ms"};
+}
+
 void check_admission(options& limits) {
     constexpr std::uint32_t per_second_max = 1'000'000;
     check_rate("accepts_per_second", limits.accepts_per_second, "accepts_burst",
                limits.accepts_burst, 1U, per_second_max);
     check_rate("accepts_per_second_per_source", limits.accepts_per_second_per_source,
                "accepts_burst_per_source", limits.accepts_burst_per_source, 1U, per_second_max);
-    check_duration("first_message_timeout", limits.first_message_timeout, 0ms);
-    check_duration("message_timeout", limits.message_timeout, 0ms);
+    check_beside_idle("first_message_timeout", limits.first_message_timeout, limits.idle_timeout);
+    check_beside_idle("message_timeout", limits.message_timeout, limits.idle_timeout);
     check_rate("messages_per_second", limits.messages_per_second, "messages_burst",
                limits.messages_burst, 1U, per_second_max);
     check_rate<std::uint64_t>("bytes_per_second", limits.bytes_per_second, "bytes_burst",

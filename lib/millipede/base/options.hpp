@@ -111,14 +111,14 @@ struct options {
     // What a peer may do. 0: no limit.
 
     /// Closes a connection (`errc::first_message_timeout`) that has not sent its first complete
-    /// message so long after it began. Until then the idle timeout does not run. Like the next
-    /// one, it comes at most a quarter of it late, or two seconds; and time during which the server
-    /// itself does not read (a pause, output that the peer does not take) does not count.
+    /// message so long after it began. Runs in place of the idle timeout, and is not longer. Like
+    /// the next one, it comes at most a quarter of it late, or two seconds; and time during which
+    /// the server itself does not read (a pause, output that the peer does not take) does not count.
     std::chrono::milliseconds first_message_timeout{0};
 
     /// Closes a connection (`errc::message_timeout`) that has begun a message and not completed it
-    /// so long after its first byte, however often a byte comes. Meanwhile the idle timeout does
-    /// not run.
+    /// so long after its first byte, however often a byte comes. Runs in place of the idle timeout,
+    /// and is not longer.
     std::chrono::milliseconds message_timeout{0};
 
     /// Messages per second of one connection; up to 1,000,000. While a connection waits for its

@@ -156,6 +156,8 @@ BOOST_AUTO_TEST_CASE(every_limit_outside_of_its_bounds_is_refused_by_name) {
         {"first_message_timeout", [](o& x) { x.first_message_timeout = year + 1ms; }},
         {"message_timeout", [](o& x) { x.message_timeout = -1ms; }},
         {"message_timeout", [](o& x) { x.message_timeout = year + 1ms; }},
+        {"first_message_timeout", [](o& x) { x.first_message_timeout = x.idle_timeout + 1ms; }},
+        {"message_timeout", [](o& x) { x.message_timeout = x.idle_timeout + 1ms; }},
         {"messages_per_second", [](o& x) { x.messages_per_second = 1'000'001; }},
         {"messages_burst", rate(&o::messages_per_second, 1'000, &o::messages_burst, 9)},
         {"bytes_per_second", [](o& x) { x.bytes_per_second = 1'023; }},
@@ -203,8 +205,12 @@ BOOST_AUTO_TEST_CASE(every_limit_at_its_bounds_is_accepted) {
         rate(&o::accepts_per_second, 1'000'000, &o::accepts_burst, 1'000'000),
         rate(&o::accepts_per_second, 1'000, &o::accepts_burst, 10),
         rate(&o::accepts_per_second_per_source, 1, &o::accepts_burst_per_source, 1),
-        [](o& x) { x.first_message_timeout = year; },
-        [](o& x) { x.message_timeout = year; },
+        [](o& x) { x.first_message_timeout = x.idle_timeout; },
+        [](o& x) { x.message_timeout = x.idle_timeout; },
+        [](o& x) {
+            x.idle_timeout = 0ms;
+            x.first_message_timeout = x.message_timeout = year;
+        },
         rate(&o::messages_per_second, 1'000'000, &o::messages_burst, 10'000),
         rate(&o::bytes_per_second, 1'024, &o::bytes_burst, 1'024),
         rate(&o::bytes_per_second, 10'000'000'000, &o::bytes_burst, 10'000'000'000),

@@ -177,9 +177,9 @@ BOOST_AUTO_TEST_CASE(without_memory_to_remember_its_source_a_newcomer_is_not_let
         fixture host{wanted};
         if (host.admit(host.here) != verdict::welcome) return "not welcome";
         rlimit before{};
-        ::getrlimit(RLIMIT_AS, &before);
+        ::getrlimit(RLIMIT_DATA, &before);
         rlimit none{0, before.rlim_max};
-        ::setrlimit(RLIMIT_AS, &none);
+        ::setrlimit(RLIMIT_DATA, &none);
         std::uint32_t number = 1;
         auto newcomer = [&] {
             return host.admit(source_key{boost::asio::ip::address_v4{number++}});
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(without_memory_to_remember_its_source_a_newcomer_is_not_let
         }
         if (newcomer() != verdict::no_memory) return "there was memory";
         if (host.admit(host.here) != verdict::over_source_limit) return "forgotten";
-        ::setrlimit(RLIMIT_AS, &before);
+        ::setrlimit(RLIMIT_DATA, &before);
         return newcomer() == verdict::welcome ? "as it should be" : "not over";
     });
     BOOST_TEST(answer == "as it should be");
