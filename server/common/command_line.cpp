@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "common/command_line.hpp"
 
+#include "common/admission_settings.hpp"
 #include "common/config_file.hpp"
-#include "common/duration.hpp"
+#include "common/setting_kinds.hpp"
 
 #include <millipede/base/connection_id.hpp>
 #include <millipede/base/endpoint.hpp>
@@ -18,19 +19,6 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr char surplus_words[] = "surplus words";
-
-setting time_setting(std::string name, std::string help, std::chrono::milliseconds& target) {
-    help += " [" + to_string(duration{target}) + "]";
-    return {std::move(name), "TIME", std::move(help),
-            [&target](std::string const& text) { target = parse_duration(text).value; }};
-}
-
-setting number_setting(std::string name, std::string help, std::uint32_t& target,
-                       std::uint32_t least, std::uint32_t most) {
-    return {std::move(name), "N", std::move(help), [&target, least, most](std::string const& text) {
-                target = static_cast<std::uint32_t>(parse_number(text, least, most));
-            }};
-}
 
 setting listen_setting(millipede::options& limits) {
     return {"listen", "ADDR:PORT",
@@ -152,6 +140,7 @@ void add_server_settings(settings_table& table, millipede::options& limits) {
                            limits.linger_timeout));
     table.add(time_setting("stop-timeout", "after a signal, cut off what is not sent by then",
                            limits.stop_timeout));
+    add_admission_settings(table, limits);
     table.add(transport_setting(limits.transport));
     table.add(log_level_setting(limits.log.level));
     table.add({"log-file", "FILE", "log to a rotating file instead of standard error",

@@ -7,6 +7,7 @@
 
 #include <sys/resource.h>
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -97,11 +98,12 @@ BOOST_AUTO_TEST_CASE(when_descriptors_run_out_accepting_rests_and_comes_back) {
         if (clients.size() < 5 || clients.size() > 20) return 3;
         if (!eventually([&] { return host.server.metrics().accept_failures > 0; })) return 4;
 
+        // Shorter than the time after which those who wait are sent away.
         auto cpu = processor_time();
         auto failures = host.server.metrics().accept_failures;
-        std::this_thread::sleep_for(1s);
-        if (processor_time() - cpu > 400ms) return 5;
-        if (host.server.metrics().accept_failures - failures > 60) return 6;
+        std::this_thread::sleep_for(400ms);
+        if (processor_time() - cpu > 200ms) return 5;
+        if (host.server.metrics().accept_failures - failures > 30) return 6;
         if (!answers(resident)) return 7; // those who are in are served
 
         ::setrlimit(RLIMIT_NOFILE, &before);
@@ -112,6 +114,45 @@ BOOST_AUTO_TEST_CASE(when_descriptors_run_out_accepting_rests_and_comes_back) {
         clients.clear();
         host.stop();
         return 0;
+    });
+    BOOST_TEST(code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(when_descriptors_stay_away_those_who_wait_are_sent_away) {
+    auto code = test::in_child([] {
+        auto wanted = quiet_options();
+        wanted.connections_per_source_max = 2;
+        running_server<> host{wanted};
+        serve_echo(host.server);
+        host.server.start();
+        // They wait in the kernel, and there is one descriptor for the server to accept with.
+        auto resident = host.connect();
+        std::vector<test::raw_client> clients;
+        while (clients.size() < 40)
+            clients.push_back(host.connect());
+        rlimit before{};
+        ::getrlimit(RLIMIT_NOFILE, &before);
+        auto lowered = before;
+        int next = ::dup(2);
+        ::close(next);
+        lowered.rlim_cur = static_cast<rlim_t>(next) + 1;
+        ::setrlimit(RLIMIT_NOFILE, &lowered);
+        host.run();
+        if (!answers(resident)) return 2;
+        for (auto& client : clients) {
+            auto got = client.read_to_end();
+            if (!got.clean || !got.bytes.empty()) return 3;
+        }
+        auto sums = host.server.metrics();
+        if (sums.newcomers_shed != 40 || sums.accepted != 41) return 4;
+        if (!answers(resident)) return 5; // those who are in are served
+
+        ::setrlimit(RLIMIT_NOFILE, &before);
+        auto late = host.connect();
+        if (!answers(late)) return 6;
+        if (host.server.metrics().newcomers_shed != 40) return 7;
+        host.stop();
+        return host.failed ? 8 : 0;
     });
     BOOST_TEST(code == 0);
 }
@@ -138,5 +179,51 @@ BOOST_AUTO_TEST_CASE(a_server_stops_while_accepting_rests) {
     });
     BOOST_TEST(code == 0);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they need memory themselves
+BOOST_AUTO_TEST_CASE(a_connection_that_needs_memory_when_there_is_none_is_closed_and_no_other) {
+    auto code = test::in_child([] {
+        std::atomic<int> without_memory{0};
+        std::atomic<int> other_endings{0};
+        auto wanted = quiet_options();
+        wanted.scratch_bytes = 256 * 1024;
+        running_server<> host{wanted};
+        serve_echo(host.server);
+        host.server.on_close([&](auto&, millipede::error_code const& reason) {
+            ++(reason == millipede::errc::no_memory ? without_memory : other_endings);
+        });
+        host.start();
+        auto modest = host.connect();
+        if (!answers(modest)) return 2;
+        std::vector<test::raw_client> greedy;
+        while (greedy.size() < 100) {
+            greedy.push_back(host.connect());
+            if (!answers(greedy.back())) return 3;
+        }
+        auto const half = test::frame(echo, std::string(60'000, 'x')).substr(0, 50'000);
+        auto const ping = test::frame(echo, "ping");
+        rlimit before{};
+        ::getrlimit(RLIMIT_DATA, &before);
+        rlimit none{0, before.rlim_max};
+        ::setrlimit(RLIMIT_DATA, &none);
+        for (auto& client : greedy) // each needs a buffer until it sends the rest
+            client.send(half);
+        bool some = eventually([&] { return without_memory > 0; });
+        modest.send(ping);
+        bool answered = modest.readable(10s);
+        ::setrlimit(RLIMIT_DATA, &before);
+        if (!some) return 4;
+        if (!answered || modest.read_frame() != ping) return 5;
+        auto late = host.connect();
+        if (!answers(late)) return 6;
+        if (other_endings != 0) return 7;
+        if (host.server.metrics().errors != static_cast<std::uint64_t>(without_memory)) return 8;
+        greedy.clear();
+        host.stop();
+        return host.failed ? 9 : 0;
+    });
+    BOOST_TEST(code == 0);
+}
+#endif
 
 BOOST_AUTO_TEST_SUITE_END()

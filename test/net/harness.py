@@ -425,7 +425,7 @@ class Server:
 class Client:
     """One plain connection; everything it does has a deadline."""
 
-    def __init__(self, address, receive_buffer=None, timeout=DEADLINE):
+    def __init__(self, address, receive_buffer=None, timeout=DEADLINE, source=None):
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
@@ -433,6 +433,8 @@ class Client:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            if source:
+                self.socket.bind((source, 0))
             self.socket.connect(address)
         except OSError:
             self.socket.close()

@@ -19,7 +19,12 @@ from harness import (CRLF, HEAD, SLOWNESS, NetTest, echo, echo_of_size, frame, h
 OPTIONS = ["--listen", "--config", "--init-conf", "--help", "--version", "--workers",
            "--connections", "--idle-timeout", "--write-timeout", "--linger-timeout",
            "--stop-timeout", "--magic", "--frame-max", "--skip-crlf", "--report-every",
-           "--log-level", "--log-file", "--transport"]
+           "--log-level", "--log-file", "--transport", "--connections-max",
+           "--connections-per-source-max", "--accepts-per-second", "--accepts-burst",
+           "--accepts-per-second-per-source", "--accepts-burst-per-source",
+           "--first-message-timeout", "--message-timeout", "--messages-per-second",
+           "--messages-burst", "--bytes-per-second", "--bytes-burst", "--over-rate",
+           "--tcp-user-timeout", "--keepalive-idle", "--keepalive-interval", "--keepalive-probes"]
 
 SHIPPED_INIT_CONF = """\
 # MarioTCP's own settings, as they are shipped
@@ -85,7 +90,7 @@ class Information(OptionsTest):
         for option in OPTIONS:
             with self.subTest(option):
                 self.assertRegex(text, rf"(?m){option}(?![\w-])")
-        self.assertLessEqual(len(out), 40)
+        self.assertLessEqual(len(out), 65)
         self.assertLessEqual(max(len(line) for line in out), 80)
 
     def test_version(self):
@@ -108,6 +113,23 @@ class BadOptions(OptionsTest):
         "frame-max": ["7", "0", "65536", "-1500", "big", "", "1500b"],
         "log-level": ["loud", "", "7"],
         "transport": ["pigeon", ""],
+        "connections-max": ["-1", "all", "4294967296"],
+        "connections-per-source-max": ["-1", "few", ""],
+        "accepts-per-second": ["1000001", "-1", "1.5"],
+        "accepts-burst": ["1000001", "some"],
+        "accepts-per-second-per-source": ["1000001", "-1"],
+        "accepts-burst-per-source": ["1000001", ""],
+        "first-message-timeout": ["5", "-1s", "soon"],
+        "message-timeout": ["5", "-1s", ""],
+        "messages-per-second": ["1000001", "-1", "1/s"],
+        "messages-burst": ["1000001", ""],
+        "bytes-per-second": ["10000000001", "1k", "1023"],
+        "bytes-burst": ["10000000001", "-1"],
+        "over-rate": ["drop", ""],
+        "tcp-user-timeout": ["30", "600h", "-1s"],
+        "keepalive-idle": ["60", "1500ms", "32768s"],
+        "keepalive-interval": ["10", "999ms"],
+        "keepalive-probes": ["128", "-1"],
         "listen": ["nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:-1",
                    "300.0.0.1:80", "127.0.0.1:http!", "[::1:0", ":::1:", "", "1.2.3.4.5:0"],
     }
@@ -118,6 +140,13 @@ class BadOptions(OptionsTest):
                 with self.subTest(option=name, value=value):
                     listen = [] if name == "listen" else ["--listen", "127.0.0.1:0"]
                     self.assert_refused([*listen, f"--{name}={value}"], name)
+
+    def test_a_burst_too_small_for_its_rate(self):
+        for name, rate in (("accepts", "accepts-per-second"), ("messages", "messages-per-second"),
+                           ("bytes", "bytes-per-second")):
+            with self.subTest(rate):
+                self.assert_refused([f"--{rate}=1000000", f"--{name}-burst=9999"],
+                                    f"--{name}-burst: 9999", "10000")
 
     def test_value_as_a_word_of_its_own(self):
         for name, value in (("workers", "0"), ("idle-timeout", "300"), ("magic", "0xzz")):
@@ -175,6 +204,23 @@ report-every = 100ms
 log-level = info
 log-file = {log}
 transport = epoll
+connections-max = 1000
+connections-per-source-max = 1000
+accepts-per-second = 1000
+accepts-burst = 1000
+accepts-per-second-per-source = 1000
+accepts-burst-per-source = 1000
+first-message-timeout = 1s
+message-timeout = 1s
+messages-per-second = 1000
+messages-burst = 1000
+bytes-per-second = 1000000
+bytes-burst = 1000000
+over-rate = close
+tcp-user-timeout = 30s
+keepalive-idle = 60s
+keepalive-interval = 10s
+keepalive-probes = 3
 """)
         server = self.serve(config=config, listen=None, workers=None, connections=None,
                             report_every=None, transport=None, log_file=None)

@@ -33,12 +33,20 @@ class raw_client {
     };
 
     /// \param receive_buffer for SO_RCVBUF; 0 leaves the system's.
-    explicit raw_client(endpoint_type const& endpoint, int receive_buffer = 0)
+    /// \param source         the address to come from, such as "127.0.0.2"; null leaves it to the
+    ///                       system.
+    explicit raw_client(endpoint_type const& endpoint, int receive_buffer = 0,
+                        char const* source = nullptr)
         : descriptor_{::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC, 0)} {
         if (descriptor_ < 0) fail("socket");
         if (receive_buffer != 0)
             ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &receive_buffer,
                          sizeof receive_buffer);
+        if (source) {
+            endpoint_type from{boost::asio::ip::make_address(source), 0};
+            if (::bind(descriptor_, from.data(), static_cast<socklen_t>(from.size())) != 0)
+                fail("bind");
+        }
         timeval limit{patience.count(), 0};
         ::setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
         if (::connect(descriptor_, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {

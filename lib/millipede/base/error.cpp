@@ -40,6 +40,12 @@ char const* text_of(errc code) noexcept {
         return "mailbox full";
     case errc::not_running:
         return "not running";
+    case errc::first_message_timeout:
+        return "first message timeout";
+    case errc::message_timeout:
+        return "message timeout";
+    case errc::too_fast:
+        return "too fast";
     }
     return "unknown error";
 }
@@ -112,11 +118,14 @@ close_reason reason_of(error_code const& code) noexcept {
         return close_reason::server;
     case errc::idle_timeout:
     case errc::write_timeout:
+    case errc::first_message_timeout:
+    case errc::message_timeout:
         return close_reason::timeout;
     case errc::bad_magic:
     case errc::bad_size:
     case errc::unknown_command:
     case errc::bad_message:
+    case errc::too_fast:
         return close_reason::refused;
     case errc::output_full:
     case errc::buffers_exhausted:

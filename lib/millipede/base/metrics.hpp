@@ -56,6 +56,17 @@ struct basic_metrics {
     Cell stale_requests{};    ///< Sends and posts to a connection that had ended.
     Cell callback_failures{}; ///< Exceptions from on_close, every() or a posted function.
 
+    // Newcomers that were accepted and closed at once ...
+    Cell newcomers_over_limit{};        ///< ... because of `connections_max`.
+    Cell newcomers_over_source_limit{}; ///< ... because of `connections_per_source_max`.
+    Cell newcomers_over_rate{};         ///< ... because of `accepts_per_second`.
+    Cell newcomers_over_source_rate{};  ///< ... because of `accepts_per_second_per_source`.
+    Cell newcomers_shed{};              ///< ... because there was no descriptor or memory for them.
+    Cell first_message_timeouts{};      ///< Of `timeouts`: no complete message came.
+    Cell message_timeouts{};            ///< Of `timeouts`: a message was begun and not completed.
+    Cell too_fast{};                    ///< Of `refused_frames`: more than a rate allows.
+    Cell rate_pauses{}; ///< Times that a connection was not read because of its rate.
+
     /// Calls `f(name, cell)` for every counter.
     template <class Self, class F>
     static void for_each(Self& self, F f) {
@@ -81,6 +92,15 @@ struct basic_metrics {
         f("writes_blocked", self.writes_blocked);
         f("stale_requests", self.stale_requests);
         f("callback_failures", self.callback_failures);
+        f("newcomers_over_limit", self.newcomers_over_limit);
+        f("newcomers_over_source_limit", self.newcomers_over_source_limit);
+        f("newcomers_over_rate", self.newcomers_over_rate);
+        f("newcomers_over_source_rate", self.newcomers_over_source_rate);
+        f("newcomers_shed", self.newcomers_shed);
+        f("first_message_timeouts", self.first_message_timeouts);
+        f("message_timeouts", self.message_timeouts);
+        f("too_fast", self.too_fast);
+        f("rate_pauses", self.rate_pauses);
     }
 };
 

@@ -35,6 +35,53 @@ void check_duration(char const* name, std::chrono::milliseconds value,
                                    std::to_string(least.count()) + " ms to a year"};
 }
 
+// A rate per second and its burst; 0 stands for no rate, and for a burst of one second's worth.
+template <class T>
+void check_rate(std::string const& rate_name, T rate, std::string const& burst_name, T& burst,
+                T least, T most) {
+    if (rate == 0) return;
+    check_range(rate_name.c_str(), rate, least, most);
+    if (burst == 0) burst = rate;
+    check_range(burst_name.c_str(), burst, std::max<T>(least, rate / 100), most);
+}
+
+void check_whole_seconds(char const* name, std::chrono::milliseconds value) {
+    constexpr auto most = std::chrono::milliseconds{32'767s}; // what the kernel takes
+    if (value >= 0ms && value <= most && value % 1s == 0ms) return;
+    throw invalid_option{name, std::to_string(value.count()) +
+                                   " ms is not a number of whole seconds from 0 to 32767"};
+}
+
+// A timeout that runs in place of the idle timeout: who is silent must not gain by it.
+void check_beside_idle(char const* name, std::chrono::milliseconds value,
+                       std::chrono::milliseconds idle_timeout) {
+    check_duration(name, value, 0ms);
+    if (idle_timeout == 0ms || value <= idle_timeout) return;
+    throw invalid_option{name, std::to_string(value.count()) +
+                                   " ms is longer than the idle timeout, " +
+                                   std::to_string(idle_timeout.count()) + " ms"};
+}
+
+void check_admission(options& limits) {
+    constexpr std::uint32_t per_second_max = 1'000'000;
+    check_rate("accepts_per_second", limits.accepts_per_second, "accepts_burst",
+               limits.accepts_burst, 1U, per_second_max);
+    check_rate("accepts_per_second_per_source", limits.accepts_per_second_per_source,
+               "accepts_burst_per_source", limits.accepts_burst_per_source, 1U, per_second_max);
+    check_beside_idle("first_message_timeout", limits.first_message_timeout, limits.idle_timeout);
+    check_beside_idle("message_timeout", limits.message_timeout, limits.idle_timeout);
+    check_rate("messages_per_second", limits.messages_per_second, "messages_burst",
+               limits.messages_burst, 1U, per_second_max);
+    check_rate<std::uint64_t>("bytes_per_second", limits.bytes_per_second, "bytes_burst",
+                              limits.bytes_burst, 1'024, 10'000'000'000);
+    constexpr auto user_timeout_max = std::chrono::milliseconds{std::chrono::hours{24 * 24}};
+    check_range<std::int64_t>("tcp_user_timeout", limits.tcp_user_timeout.count(), 0,
+                              user_timeout_max.count());
+    check_whole_seconds("keepalive_idle", limits.keepalive_idle);
+    check_whole_seconds("keepalive_interval", limits.keepalive_interval);
+    check_range("keepalive_probes", limits.keepalive_probes, 0U, 127U);
+}
+
 std::uint64_t raised_descriptor_limit() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
@@ -92,22 +139,29 @@ options validated(options wanted) {
     check_range("handoff_capacity", limits.handoff_capacity, 1U, 1U << 24);
     check_range("mailbox_capacity", limits.mailbox_capacity, 1U, 1U << 28);
     check_range("listen_backlog", limits.listen_backlog, 1U, 1U << 24);
+    check_admission(limits);
     check_descriptors(limits);
     return limits;
 }
 
 std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_bytes) {
     std::uint64_t workers = limits.workers;
-    return {
+    std::vector<budget_term> terms{
         {"slots (one per connection, session included; touched on first use)",
          workers * limits.connections_per_worker, slot_bytes},
         {"incomplete messages and unsent output, at most", workers, limits.buffer_budget_bytes},
         {"scratch buffers (input and output of a worker)", workers * 2, limits.scratch_bytes},
         {"buffers kept for the next taker, at most", workers * 4, 1024 * 1024},
         {"log lines waiting, at most", limits.log.queue_capacity, 4'096},
-        {"hand-over queues", workers * limits.handoff_capacity, 8},
+        {"hand-over queues", workers * limits.handoff_capacity, 16},
         {"mailboxes, at most, without their payloads", workers * limits.mailbox_capacity, 64},
     };
+    if (limits.connections_per_source_max != 0 || limits.accepts_per_second_per_source != 0) {
+        budget_term sources{{}, workers * limits.connections_per_worker, 72};
+        sources.what = "source addresses, at most one per connection";
+        terms.push_back(std::move(sources));
+    }
+    return terms;
 }
 
 } // namespace millipede

@@ -25,6 +25,12 @@ enum class transport_kind {
     asio,  ///< An ordinary `boost::asio::ip::tcp::socket` each: portable, larger, slower.
 };
 
+/// What happens to a connection that sends faster than it may.
+enum class rate_policy {
+    pause, ///< It is not read until it may send again: TCP slows the peer down. Nothing is lost.
+    close, ///< Closes it (`errc::too_fast`). For peers that have no business to send so much.
+};
+
 /// Every limit of a server, with its default, its unit and its reason. `server` validates them
 /// before any thread starts.
 struct options {
@@ -82,6 +88,71 @@ struct options {
 
     /// Sends small replies at once instead of waiting for an acknowledgement (TCP_NODELAY).
     bool tcp_no_delay = true;
+
+    // Who is let in. A newcomer beyond a limit is closed at once, with a clean end of stream, and
+    // counted by the limit that it met. 0: no limit.
+
+    /// Connections in all.
+    std::uint32_t connections_max = 0;
+
+    /// Connections of one source address: an IPv4 address, or the first 64 bits of an IPv6 one,
+    /// which is what one subscriber has. Costs 8 bytes per connection when on.
+    std::uint32_t connections_per_source_max = 0;
+
+    /// New connections per second, of all sources together; up to 1,000,000 ...
+    std::uint32_t accepts_per_second = 0;
+    /// ... and so many at once, after a calm; 0: as many as in one second.
+    std::uint32_t accepts_burst = 0;
+
+    /// The same for each source address.
+    std::uint32_t accepts_per_second_per_source = 0;
+    std::uint32_t accepts_burst_per_source = 0;
+
+    // What a peer may do. 0: no limit.
+
+    /// Closes a connection (`errc::first_message_timeout`) that has not sent its first complete
+    /// message so long after it began. Runs in place of the idle timeout, and is not longer. Like
+    /// the next one, it comes at most a quarter of it late, or two seconds; and time during which
+    /// the server itself does not read (a pause, output that the peer does not take) does not count.
+    std::chrono::milliseconds first_message_timeout{0};
+
+    /// Closes a connection (`errc::message_timeout`) that has begun a message and not completed it
+    /// so long after its first byte, however often a byte comes. Runs in place of the idle timeout,
+    /// and is not longer.
+    std::chrono::milliseconds message_timeout{0};
+
+    /// Messages per second of one connection; up to 1,000,000. While a connection waits for its
+    /// next message to be allowed, what the server has read of it already, up to 4 KiB, stays in a
+    /// buffer. Either rate costs 16 bytes per connection when on.
+    std::uint32_t messages_per_second = 0;
+    /// So many at once, after a calm; 0: as many as in one second. At least a hundredth of that:
+    /// connections that wait are looked after every 10 to 100 ms.
+    std::uint32_t messages_burst = 0;
+
+    /// Bytes per second of one connection; 1,024 to 10,000,000,000.
+    std::uint64_t bytes_per_second = 0;
+    /// So many at once, after a calm; at least 1,024 and a hundredth of a second's worth. 0: as
+    /// many as in one second.
+    std::uint64_t bytes_burst = 0;
+
+    /// What happens to a connection that exceeds one of these rates.
+    rate_policy over_rate = rate_policy::pause;
+
+    // Against peers that are gone without a word. Set on the listeners; accepted sockets inherit
+    // it. 0: what the system does by itself.
+
+    /// Ends a connection whose peer has not acknowledged what was sent to it for so long
+    /// (TCP_USER_TIMEOUT); up to 24 days.
+    std::chrono::milliseconds tcp_user_timeout{0};
+
+    /// Asks a peer from which nothing came for so long whether it is there (SO_KEEPALIVE,
+    /// TCP_KEEPIDLE); whole seconds, up to 32,767. 0: does not ask.
+    std::chrono::milliseconds keepalive_idle{0};
+    /// Asks again after so long (TCP_KEEPINTVL); whole seconds, up to 32,767 ...
+    std::chrono::milliseconds keepalive_interval{0};
+    /// ... and ends the connection after so many questions without an answer (TCP_KEEPCNT); up to
+    /// 127.
+    std::uint32_t keepalive_probes = 0;
 
     transport_kind transport = transport_kind::epoll;
 

@@ -2,6 +2,7 @@
 #include <millipede/process/acceptor.hpp>
 
 #include <millipede/base/endpoint.hpp>
+#include <millipede/process/inherited_options.hpp>
 #include <millipede/worker/transport.hpp>
 
 #include <boost/asio/ip/v6_only.hpp>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 namespace millipede::detail {
@@ -31,14 +33,41 @@ constexpr auto exhausted_pause = 50ms;
 constexpr auto rush_gap = 2ms;
 constexpr auto rush_max = 10ms;
 
+// A short want of descriptors is waited out by those who would be served a moment later. Whoever
+// still waits after this time gets an end.
+constexpr auto patience = 1s;
+
+// So many are sent away per listener and rest: a crowd that comes back at once must not burn the
+// processor.
+constexpr int shed_max = 32;
+
+bool no_descriptor(int reason) noexcept {
+    return reason == EMFILE || reason == ENFILE;
+}
+
 bool is_exhausted(int reason) noexcept {
-    return reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM;
+    return no_descriptor(reason) || reason == ENOBUFS || reason == ENOMEM;
+}
+
+// Without memory for a line the counters tell: the way of the newcomers goes on.
+template <class Write>
+void write_line(Write write) noexcept {
+    try {
+        write();
+    } catch (std::bad_alloc const&) {
+    }
+}
+
+source_key source_of(int descriptor) {
+    error_code gone;
+    auto peer = socket_remote_endpoint(descriptor, gone);
+    return gone ? source_key{} : source_key{peer.address()};
 }
 
 } // namespace
 
 acceptor::acceptor(asio::io_context& context, worker_pool& workers, options const& limits)
-    : workers_{&workers}, limits_{&limits}, pause_timer_{context} {}
+    : workers_{&workers}, limits_{&limits}, admission_{limits, workers}, pause_timer_{context} {}
 
 asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint,
                                          std::uint32_t protocol) {
@@ -47,8 +76,7 @@ asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint
         socket.open(endpoint.protocol());
         socket.set_option(asio::socket_base::reuse_address{true});
         if (endpoint.address().is_v6()) socket.set_option(asio::ip::v6_only{true});
-        // Linux hands these on to accepted sockets: no system call per connection.
-        socket.set_option(asio::ip::tcp::no_delay{limits_->tcp_no_delay});
+        set_inherited_options(socket.native_handle(), *limits_);
         socket.bind(endpoint);
         socket.listen(static_cast<int>(limits_->listen_backlog));
         socket.non_blocking(true);
@@ -113,43 +141,104 @@ void acceptor::accept_batch(listener& from) {
 
 // False when there is no more to accept for now.
 bool acceptor::accept_one(listener& from) {
-    int descriptor =
-        ::accept4(from.socket.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    asio::ip::tcp::endpoint peer;
+    auto peer_size = static_cast<socklen_t>(peer.capacity());
+    bool asks = admission_.asks_for_source();
+    int descriptor = ::accept4(from.socket.native_handle(), asks ? peer.data() : nullptr,
+                               asks ? &peer_size : nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
         int reason = errno;
         if (reason == EAGAIN) return false;
         if (is_exhausted(reason)) {
-            pause(reason);
+            if (exhausted(from, reason)) pause();
             return false;
         }
         return true; // ECONNABORTED, EINTR, network errors: of that one newcomer
     }
-    ++counters_.accepted;
-    if (!workers_->place({descriptor, from.protocol})) refuse(descriptor);
+    if (exhausted_since_) recovered();
+    let_in({descriptor, from.protocol, asks ? source_key{peer.address()} : source_key{}});
     return true;
+}
+
+void acceptor::let_in(accepted_socket newcomer) {
+    ++counters_.accepted;
+    auto verdict = admission::verdict::welcome;
+    if (admission_.on())
+        verdict = admission_.admit(newcomer.source, std::chrono::steady_clock::now());
+    if (verdict != admission::verdict::welcome) {
+        admission_.note_refusal(verdict, newcomer.descriptor, counters_);
+        socket_turn_away(newcomer.descriptor);
+    } else if (!workers_->place(newcomer)) {
+        admission_.withdraw(newcomer.source);
+        refuse(newcomer.descriptor);
+    }
 }
 
 void acceptor::refuse(int descriptor) {
     ++counters_.full;
-    if (auto suppressed = full_.admit(std::chrono::steady_clock::now())) {
-        error_code unknown;
-        log(warning) << "full: closed newcomer " << socket_remote_endpoint(descriptor, unknown)
-                     << "; all " << workers_->size() << " x " << limits_->connections_per_worker
-                     << " slots are in use, or a worker does not take its sockets; " << *suppressed
-                     << " more suppressed before";
-    }
-    // A clean end, also for one that has spoken already: unread input would make it a reset.
-    socket_shutdown_write(descriptor);
-    socket_skip_input(descriptor);
-    socket_close(descriptor, false);
+    if (auto suppressed = full_.admit(std::chrono::steady_clock::now()))
+        write_line([&] {
+            error_code unknown;
+            log(warning) << "full: closed newcomer " << socket_remote_endpoint(descriptor, unknown)
+                         << "; all " << workers_->size() << " x " << limits_->connections_per_worker
+                         << " slots are in use, or a worker does not take its sockets; "
+                         << *suppressed << " more suppressed before";
+        });
+    socket_turn_away(descriptor);
 }
 
-void acceptor::pause(int reason) {
+// False when nobody waits: then there is nothing to rest from.
+bool acceptor::exhausted(listener& from, int reason) {
+    if (!newcomer_waits(from.socket.native_handle())) return false;
     ++counters_.accept_failures;
-    if (auto suppressed = failures_.admit(std::chrono::steady_clock::now()))
-        log(error) << "accept: " << error_code{reason, boost::system::system_category()}.message()
-                   << "; accepting rests for " << exhausted_pause.count() << " ms; " << *suppressed
-                   << " more suppressed before";
+    auto now = std::chrono::steady_clock::now();
+    if (auto suppressed = failures_.admit(now)) {
+        told_of_exhaustion_ = true;
+        write_line([&] {
+            log(error) << "accept: "
+                       << error_code{reason, boost::system::system_category()}.message()
+                       << "; accepting rests for " << exhausted_pause.count() << " ms at a time; "
+                       << *suppressed << " more suppressed before";
+        });
+    }
+    if (!exhausted_since_) exhausted_since_ = now;
+    if (no_descriptor(reason) && now - *exhausted_since_ >= patience)
+        for (auto& each : listeners_) // the others wait as well, and may never have their turn
+            shed(each);
+    return exhausted_since_.has_value();
+}
+
+void acceptor::shed(listener& from) {
+    for (int count = 0; count < shed_max && exhausted_since_; ++count) {
+        if (!newcomer_waits(from.socket.native_handle())) return;
+        int newcomer = spare_.accept(from.socket.native_handle());
+        if (newcomer < 0) {
+            spare_.refill();
+            return;
+        }
+        if (spare_.refill()) { // there is room for both: descriptors have come back
+            recovered();
+            let_in({newcomer, from.protocol, source_of(newcomer)});
+            return;
+        }
+        ++counters_.accepted;
+        ++counters_.newcomers_shed;
+        socket_turn_away(newcomer);
+        spare_.refill();
+    }
+}
+
+void acceptor::recovered() {
+    auto lasted = std::chrono::steady_clock::now() - *exhausted_since_;
+    exhausted_since_.reset();
+    if (std::exchange(told_of_exhaustion_, false))
+        write_line([&] {
+            log(info) << "accept: goes on after "
+                      << std::chrono::floor<std::chrono::milliseconds>(lasted).count() << " ms";
+        });
+}
+
+void acceptor::pause() {
     paused_ = true;
     pause_timer_.expires_after(exhausted_pause);
     pause_timer_.async_wait([this](error_code code) {

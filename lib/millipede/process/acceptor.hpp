@@ -5,6 +5,8 @@
 #include <millipede/base/log.hpp>
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
+#include <millipede/process/admission.hpp>
+#include <millipede/process/spare_descriptor.hpp>
 #include <millipede/process/worker_pool.hpp>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -15,6 +17,7 @@
 #include <chrono>
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <vector>
 
 namespace millipede::detail {
@@ -47,19 +50,27 @@ class acceptor {
     void accept_batch(listener& from);
     void accept_rush();
     bool accept_one(listener& from);
+    void let_in(accepted_socket newcomer);
     void refuse(int descriptor);
-    void pause(int reason);
+    bool exhausted(listener& from, int reason);
+    void shed(listener& from);
+    void recovered();
+    void pause();
 
     worker_pool* workers_;
     options const* limits_;
     worker_metrics counters_;
+    admission admission_;
+    spare_descriptor spare_;
     std::list<listener> listeners_; // handlers keep references
     std::vector<pollfd> polled_;    ///< The same, in their order.
     std::chrono::steady_clock::time_point last_batch_{};
     boost::asio::steady_timer pause_timer_;
     bool paused_ = false;
+    std::optional<std::chrono::steady_clock::time_point> exhausted_since_;
+    bool told_of_exhaustion_ = false; ///< In the log.
     log_limiter full_{1, std::chrono::seconds{1}};
-    log_limiter failures_{1, std::chrono::seconds{1}};
+    log_limiter failures_{1, std::chrono::seconds{10}};
 };
 
 } // namespace millipede::detail

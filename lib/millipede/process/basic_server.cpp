@@ -80,7 +80,8 @@ void basic_server::log_budget() const {
     std::size_t session_bytes = 0;
     for (auto* speaker : protocols_)
         session_bytes = std::max(session_bytes, speaker->session_bytes());
-    auto slot_bytes = detail::slots<detail::connection_record>::stride(session_bytes);
+    auto slot_bytes =
+        detail::connection_pool::slot_bytes(session_bytes, detail::slot_appendix{limits_});
     std::uint64_t total = 0;
     for (auto const& term : memory_budget(limits_, slot_bytes)) {
         log(info) << "memory budget: " << with_thousands(term.count) << " x "

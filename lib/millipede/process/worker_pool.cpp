@@ -51,6 +51,13 @@ bool worker_pool::place(accepted_socket socket) {
     return true;
 }
 
+std::uint64_t worker_pool::connections() const noexcept {
+    std::uint64_t sum = 0;
+    for (std::uint32_t index = 0; index < size(); ++index)
+        sum += load(index);
+    return sum;
+}
+
 void worker_pool::wake() {
     for (std::uint32_t index = 0; index < size(); ++index)
         if (std::exchange(placed_[index].to_wake, false)) workers_[index]->wake();

@@ -30,6 +30,15 @@ class worker_pool {
     bool place(accepted_socket socket);
     /// Wakes the workers for what was placed; once per batch. The acceptor's thread.
     void wake();
+    /// Sockets placed that their workers are not yet done with. The acceptor's thread.
+    std::uint64_t connections() const noexcept;
+    /// Calls `f(source_key)` for each connection that ended since the last time; only with
+    /// `options::connections_per_source_max`. The acceptor's thread.
+    template <class F>
+    void take_departed(F f) {
+        for (auto& worker : workers_)
+            worker->departed().take_all(f);
+    }
 
     std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(workers_.size()); }
     /// Null for a number that is none.

@@ -91,7 +91,7 @@ void worker::discard(connection_record& record) noexcept {
 }
 
 void worker::release(connection_record& record) noexcept {
-    ++counters_.released;
+    released(departed_ ? pool_.source_of(record) : source_key{});
     pool_.release(record);
 }
 

@@ -50,8 +50,8 @@ class basic_connection {
     /// Goes on, beginning with messages that were read already.
     void resume_receiving();
 
-    /// Whether the next message would be handled: not closed, not paused, and the peer takes what
-    /// is sent to it.
+    /// Whether the next message would be handled: not closed, not paused, not over its rate, and
+    /// the peer takes what is sent to it.
     bool receiving() const noexcept { return record_->receiving(); }
 
     /// The address of the peer; a system call, not kept.
@@ -69,7 +69,7 @@ class basic_connection {
         return record_->where != detail::connection_record::state::open ||
                record_->is(detail::connection_record::close_requested);
     }
-    void count_message() const noexcept { ++worker_->mutable_counters().messages_received; }
+    void count_message() const noexcept { worker_->count_message(*record_); }
     /// Call it from a catch block.
     void callback_failed(std::string_view which) const noexcept;
     detail::output& out() const noexcept { return worker_->out(); }

@@ -11,8 +11,13 @@ constexpr std::size_t spare_extensions_max = 1'024;
 } // namespace
 
 connection_pool::connection_pool(std::uint32_t worker, std::uint32_t count,
-                                 std::size_t session_bytes, std::size_t buffer_budget_bytes)
-    : worker_{worker}, slots_{count, session_bytes}, budget_{buffer_budget_bytes} {
+                                 std::size_t session_bytes, std::size_t buffer_budget_bytes,
+                                 slot_appendix appendix)
+    : worker_{worker},
+      appendix_{appendix},
+      appendix_offset_{slots<connection_record>::stride(session_bytes)},
+      slots_{count, slot_bytes(session_bytes, appendix) - sizeof(connection_record)},
+      budget_{buffer_budget_bytes} {
     spare_extensions_.reserve(spare_extensions_max);
 }
 
@@ -21,12 +26,18 @@ connection_pool::~connection_pool() {
         if (slots_[slot].where != connection_record::state::free) release(slots_[slot]);
 }
 
+std::size_t connection_pool::slot_bytes(std::size_t session_bytes,
+                                        slot_appendix appendix) noexcept {
+    return slots<connection_record>::stride(session_bytes) + appendix.bytes();
+}
+
 connection_record* connection_pool::open(std::uint32_t protocol, std::uint32_t tick) noexcept {
     auto slot = slots_.allocate();
     if (slot == no_slot) return nullptr;
     auto& record = slots_[slot];
     record.where = connection_record::state::open;
     record.protocol = static_cast<std::uint8_t>(protocol);
+    appendix_.begin(appendix_of(record)); // nothing of the slot's former owner
     idle.push_back(slot, tick);
     return &record;
 }
@@ -80,28 +91,74 @@ void connection_pool::trim(connection_record& record) noexcept {
         spare_extensions_.push_back(std::move(owned)); // reserved at start
 }
 
+template <class Change>
+void connection_pool::move(connection_record& record, std::uint32_t tick, Change change) noexcept {
+    auto slot = slots_.slot_of(record);
+    list_of(record).remove(slot);
+    change();
+    list_of(record).push_back(slot, tick);
+}
+
 void connection_pool::block(connection_record& record, std::uint32_t tick) noexcept {
-    list_of(record).remove(slots_.slot_of(record));
-    record.set(connection_record::output_blocked);
-    blocked.push_back(slots_.slot_of(record), tick);
+    move(record, tick, [&] { record.set(connection_record::output_blocked); });
 }
 
 void connection_pool::unblock(connection_record& record, std::uint32_t tick) noexcept {
-    list_of(record).remove(slots_.slot_of(record));
-    record.clear(connection_record::output_blocked);
-    idle.push_back(slots_.slot_of(record), tick);
+    move(record, tick, [&] { record.clear(connection_record::output_blocked); });
 }
 
 void connection_pool::linger(connection_record& record, std::uint32_t tick) noexcept {
-    list_of(record).remove(slots_.slot_of(record));
-    record.where = connection_record::state::lingering;
-    record.clear(connection_record::output_blocked); // else it would count as on that list
-    lingering.push_back(slots_.slot_of(record), tick);
+    move(record, tick, [&] {
+        record.where = connection_record::state::lingering;
+        record.clear(connection_record::output_blocked); // nothing waits for room any more
+    });
+}
+
+void connection_pool::await_first(connection_record& record, std::uint32_t tick) noexcept {
+    move(record, tick, [&] { record.set(connection_record::awaits_first); });
+}
+
+void connection_pool::progress(connection_record& record, bool completed, bool rest_awaited,
+                               std::uint32_t tick) noexcept {
+    auto& before = list_of(record);
+    auto slot = slots_.slot_of(record);
+    if (completed) record.clear(connection_record::awaits_first);
+    if (rest_awaited)
+        record.set(connection_record::awaits_rest);
+    else
+        record.clear(connection_record::awaits_rest);
+    auto& after = list_of(record);
+    bool another = completed && &after == &incomplete && record.active_tick != tick;
+    if (&before == &after && !another) return; // whose time goes on
+    before.remove(slot);
+    after.push_back(slot, tick);
+}
+
+void connection_pool::throttle(connection_record& record, std::uint32_t tick) noexcept {
+    move(record, tick, [&] { record.set(connection_record::throttled); });
+}
+
+void connection_pool::unthrottle(connection_record& record, std::uint32_t tick) noexcept {
+    move(record, tick, [&] { record.clear(connection_record::throttled); });
+}
+
+void connection_pool::restart(connection_record& record, std::uint32_t tick) noexcept {
+    move(record, tick, [] {});
+}
+
+void connection_pool::touch_on_list(connection_record& record, std::uint32_t tick) noexcept {
+    auto& on = list_of(record);
+    bool counts_from_a_beginning = &on == &newcomers || &on == &incomplete || &on == &throttled;
+    if (!counts_from_a_beginning) on.touch(slots_.slot_of(record), tick);
 }
 
 connection_pool::list& connection_pool::list_of(connection_record const& record) noexcept {
+    using flag = connection_record::flag;
     if (record.where == connection_record::state::lingering) return lingering;
-    return record.is(connection_record::output_blocked) ? blocked : idle;
+    if (record.is(flag::output_blocked)) return blocked;
+    if (record.is(flag::throttled)) return throttled;
+    if (record.is(flag::awaits_first)) return newcomers;
+    return record.is(flag::awaits_rest) ? incomplete : idle;
 }
 
 } // namespace millipede::detail

@@ -7,6 +7,7 @@
 #include <millipede/memory/idle_list.hpp>
 #include <millipede/memory/slots.hpp>
 #include <millipede/memory/write_queue.hpp>
+#include <millipede/worker/slot_appendix.hpp>
 #include <millipede/worker/transport.hpp>
 
 #include <cstdint>
@@ -35,7 +36,7 @@ struct connection_record {
     enum class state : std::uint8_t { free, open, flushing, lingering };
 
     /// Bits of `flags`.
-    enum flag : std::uint8_t {
+    enum flag : std::uint16_t {
         output_blocked = 1,  ///< The peer takes no more; reading rests until it does.
         input_paused = 2,    ///< `pause_receiving()` was called.
         close_requested = 4, ///< `extension::close_code` says why.
@@ -44,22 +45,26 @@ struct connection_record {
         input_waits = 32,    ///< On the list of those whose last read left more behind.
         abort_on_close = 64, ///< Ends with a reset: nobody waits for the output any more.
         hung_up = 128,       ///< The peer ended its stream: no edge will come, read to the end.
+        throttled = 256,     ///< Over its rate; read again when it may send again.
+        awaits_first = 512,  ///< A newcomer without a complete message, and that is timed.
+        awaits_rest = 1024,  ///< It has begun a message and not ended it, and that is timed.
     };
     /// While one of these is set, no message is handled.
-    static constexpr std::uint8_t not_receiving = output_blocked | input_paused | close_requested;
+    static constexpr std::uint16_t not_receiving =
+        output_blocked | input_paused | close_requested | throttled;
 
     int descriptor = -1; ///< -1 with a free slot, or when `extra->stream` is talked through.
     std::uint32_t generation = 0;
-    list_links links;              ///< On the pool's idle, blocked or lingering list, or free.
+    list_links links;              ///< On one of the pool's lists, or free.
     std::uint32_t active_tick = 0; ///< For that list.
     state where = state::free;
-    std::uint8_t flags = 0;
     std::uint8_t protocol = 0;
+    std::uint16_t flags = 0;
     extension* extra = nullptr;
 
     bool is(flag wanted) const noexcept { return (flags & wanted) != 0; }
-    void set(flag wanted) noexcept { flags = static_cast<std::uint8_t>(flags | wanted); }
-    void clear(flag unwanted) noexcept { flags = static_cast<std::uint8_t>(flags & ~unwanted); }
+    void set(flag wanted) noexcept { flags = static_cast<std::uint16_t>(flags | wanted); }
+    void clear(flag unwanted) noexcept { flags = static_cast<std::uint16_t>(flags & ~unwanted); }
     bool receiving() const noexcept { return where == state::open && (flags & not_receiving) == 0; }
     bool has_output() const noexcept { return extra != nullptr && !extra->output.empty(); }
 };
@@ -72,7 +77,7 @@ class connection_pool {
     using list = idle_list<connection_record>;
 
     connection_pool(std::uint32_t worker, std::uint32_t count, std::size_t session_bytes,
-                    std::size_t buffer_budget_bytes);
+                    std::size_t buffer_budget_bytes, slot_appendix appendix = {});
     ~connection_pool();
 
     /// A slot in state `open`, on the idle list; null when all are in use.
@@ -98,6 +103,17 @@ class connection_pool {
         return {worker_, slots_.slot_of(record), record.generation};
     }
     void* session_of(connection_record& record) noexcept { return &record + 1; }
+    /// Where the connection came from; only when the slots have an appendix for it.
+    source_key& source_of(connection_record& record) noexcept {
+        return appendix_.source_in(appendix_of(record));
+    }
+    /// What it has sent lately; only when the slots have an appendix for it.
+    pace& pace_of(connection_record& record) noexcept {
+        return appendix_.pace_in(appendix_of(record));
+    }
+
+    /// The bytes of a slot whose session takes `session_bytes`.
+    static std::size_t slot_bytes(std::size_t session_bytes, slot_appendix appendix) noexcept;
 
     /// The connection's extension, made when it has none.
     /// \throws std::bad_alloc
@@ -113,8 +129,21 @@ class connection_pool {
     void linger(connection_record& record, std::uint32_t tick) noexcept;
     /// The peer sent something, or took some of the blocked output.
     void touch(connection_record& record, std::uint32_t tick) noexcept {
-        if (record.active_tick != tick) list_of(record).touch(slots_.slot_of(record), tick);
+        if (record.active_tick != tick) touch_on_list(record, tick);
     }
+
+    /// The first message of a newcomer is awaited, since `tick`.
+    void await_first(connection_record& record, std::uint32_t tick) noexcept;
+    /// What input came to: whether a message was `completed`, and whether the rest of one is
+    /// awaited now; since `tick`, unless it was begun before.
+    void progress(connection_record& record, bool completed, bool rest_awaited,
+                  std::uint32_t tick) noexcept;
+    /// The peer has sent more than it may, at `tick` ...
+    void throttle(connection_record& record, std::uint32_t tick) noexcept;
+    /// ... and may send again.
+    void unthrottle(connection_record& record, std::uint32_t tick) noexcept;
+    /// The time of its list begins anew.
+    void restart(connection_record& record, std::uint32_t tick) noexcept;
 
     slots<connection_record>& all() noexcept { return slots_; }
     buffer_budget& budget() noexcept { return budget_; }
@@ -122,17 +151,29 @@ class connection_pool {
 
   private:
     list& list_of(connection_record const& record) noexcept;
+    void touch_on_list(connection_record& record, std::uint32_t tick) noexcept;
+    template <class Change>
+    void move(connection_record& record, std::uint32_t tick, Change change) noexcept;
+    std::byte* appendix_of(connection_record& record) noexcept {
+        return reinterpret_cast<std::byte*>(&record) + appendix_offset_;
+    }
 
     std::uint32_t worker_;
+    slot_appendix appendix_;
+    std::size_t appendix_offset_;
     slots<connection_record> slots_;
     buffer_budget budget_;
     buffer_pool buffers_{budget_};
     std::vector<std::unique_ptr<extension>> spare_extensions_;
 
   public:
-    list idle{slots_};      ///< Open, and not blocked.
-    list blocked{slots_};   ///< Their peers take no output; open or flushing.
-    list lingering{slots_}; ///< Their output has ended.
+    // Each connection is on one of these, in the order of the tick that its time counts from.
+    list idle{slots_};       ///< Open, and on none of the others: since the last input.
+    list newcomers{slots_};  ///< Their first message is awaited: since they came.
+    list incomplete{slots_}; ///< The rest of a message is awaited: since it was begun.
+    list throttled{slots_};  ///< Over their rate: since they were looked at.
+    list blocked{slots_};    ///< Their peers take no output, since the last; open or flushing.
+    list lingering{slots_};  ///< Their output has ended: since then.
 };
 
 } // namespace millipede::detail

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <millipede/base/source_key.hpp>
+
 #include <boost/lockfree/spsc_queue.hpp>
 
 #include <atomic>
@@ -12,6 +14,7 @@ namespace millipede::detail {
 struct accepted_socket {
     int descriptor = -1;
     std::uint32_t protocol = 0; ///< Which of the server's protocols its listener speaks.
+    source_key source{};        ///< Known when connections are counted per source.
 };
 
 /// Brings sockets from the acceptor's thread to one worker's, without locks. The acceptor wakes

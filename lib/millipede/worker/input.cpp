@@ -3,13 +3,31 @@
 
 #include <millipede/worker/protocol.hpp>
 
+#include <algorithm>
+
 namespace millipede::detail {
+namespace {
+
+// What comes too fast to be handled yet waits in a buffer that others could use, and for bytes too
+// fast one read may be ahead of its rate: so a limited connection is read in small pieces.
+std::size_t read_size_of(options const& limits) {
+    constexpr std::size_t paced_read_max = 4'096;
+    auto size = limits.scratch_bytes;
+    if (limits.messages_per_second != 0) size = std::min(size, paced_read_max);
+    if (limits.bytes_per_second != 0) {
+        auto burst = limits.bytes_burst != 0 ? limits.bytes_burst : limits.bytes_per_second;
+        size = static_cast<std::size_t>(std::min<std::uint64_t>(size, burst));
+    }
+    return size;
+}
+
+} // namespace
 
 input::input(connection_pool& pool, worker_metrics& counters, options const& limits)
     : pool_{&pool},
       counters_{&counters},
-      scratch_{std::make_unique_for_overwrite<std::byte[]>(limits.scratch_bytes)},
-      scratch_bytes_{limits.scratch_bytes} {}
+      scratch_bytes_{read_size_of(limits)},
+      scratch_{std::make_unique_for_overwrite<std::byte[]>(scratch_bytes_)} {}
 
 input::rest input::fail(error_code const& why) noexcept {
     failure_ = why;

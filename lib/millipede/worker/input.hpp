@@ -60,8 +60,8 @@ class input {
 
     connection_pool* pool_;
     worker_metrics* counters_;
-    std::unique_ptr<std::byte[]> scratch_;
     std::size_t scratch_bytes_;
+    std::unique_ptr<std::byte[]> scratch_;
     error_code failure_; // here and not in the results, which every message would carry along
 };
 

@@ -34,6 +34,12 @@ void socket_close(int descriptor, bool abort) noexcept {
     ::close(descriptor);
 }
 
+void socket_turn_away(int descriptor) noexcept {
+    socket_shutdown_write(descriptor);
+    socket_skip_input(descriptor);
+    socket_close(descriptor, false);
+}
+
 boost::asio::ip::tcp::endpoint socket_remote_endpoint(int descriptor, error_code& code) {
     boost::asio::ip::tcp::endpoint endpoint;
     auto size = static_cast<socklen_t>(endpoint.capacity());

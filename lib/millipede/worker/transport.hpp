@@ -121,6 +121,9 @@ void socket_shutdown_write(int descriptor) noexcept;
 void socket_skip_input(int descriptor) noexcept;
 /// \param abort with a reset, which frees unsent output at once; else the kernel goes on sending.
 void socket_close(int descriptor, bool abort) noexcept;
+/// Ends a connection that has had no service: cleanly, also for a peer that has spoken already, as
+/// unread input would make it a reset.
+void socket_turn_away(int descriptor) noexcept;
 boost::asio::ip::tcp::endpoint socket_remote_endpoint(int descriptor, error_code& code);
 
 } // namespace millipede::detail

@@ -108,6 +108,7 @@ void worker::read_on(connection_record& record) {
         converse(record, [&](basic_connection& connection) {
             input_.resume(record, connection, *protocols_[record.protocol]);
         });
+        if (notes_input_) note_input(record);
     }
     if (record.receiving())
         receive(record);
@@ -124,6 +125,7 @@ void worker::receive(connection_record& record) {
         converse(record, [&](basic_connection& connection) {
             left = input_.receive(record, connection, speaker);
         });
+        if (notes_input_) note_input(record);
     } while (left == rest::drained && record.is(flag::hung_up) && record.receiving());
 
     if (record.is(flag::close_requested)) return settle(record);

@@ -4,6 +4,7 @@
 #include <millipede/worker/connection.hpp>
 #include <millipede/worker/protocol.hpp>
 #include <millipede/worker/stream_transport.hpp>
+#include <millipede/worker/ticks.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -36,21 +37,6 @@ std::size_t largest_session(std::span<protocol* const> protocols) {
     return largest;
 }
 
-// Fine enough for the shortest timeout, and not finer than a second for long ones.
-std::chrono::milliseconds tick_for(options const& limits) {
-    auto length = std::min<std::chrono::milliseconds>(1s, limits.linger_timeout / 2);
-    for (auto timeout : {limits.idle_timeout, limits.write_timeout})
-        if (timeout > 0ms) length = std::min(length, timeout / 8);
-    return std::max<std::chrono::milliseconds>(length, 10ms);
-}
-
-// One tick more than the timeout: activity is known to the tick only, and a timeout never comes
-// too early.
-std::uint32_t ticks(std::chrono::milliseconds timeout, std::chrono::milliseconds length) {
-    if (timeout <= 0ms) return 0;
-    return static_cast<std::uint32_t>((timeout + length - 1ms) / length) + 1;
-}
-
 } // namespace
 
 worker::worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols)
@@ -58,12 +44,19 @@ worker::worker(std::uint32_t index, options const& limits, std::span<protocol* c
       limits_{&limits},
       protocols_{protocols},
       pool_{index, limits.connections_per_worker, largest_session(protocols),
-            limits.buffer_budget_bytes},
+            limits.buffer_budget_bytes, slot_appendix{limits}},
       output_{pool_, ready_, counters_, limits},
       input_{pool_, counters_, limits},
       incoming_{limits.handoff_capacity},
       mailbox_{limits.mailbox_capacity},
-      tick_length_{tick_for(limits)} {}
+      message_rate_{limits.messages_per_second, limits.messages_burst},
+      byte_rate_{limits.bytes_per_second, limits.bytes_burst},
+      notes_input_{limits.first_message_timeout > 0ms || limits.message_timeout > 0ms ||
+                   message_rate_.on() || byte_rate_.on()},
+      tick_length_{tick_length_for(limits)} {
+    // The acceptor hands over no more than there are slots.
+    if (limits.connections_per_source_max != 0) departed_.emplace(limits.connections_per_worker);
+}
 
 worker::~worker() {
     join();
@@ -151,7 +144,7 @@ void worker::take_incoming() {
     accepted_socket socket;
     while (incoming_.take(socket)) {
         if (stopping_) {
-            ++counters_.released;
+            released(socket.source);
             socket_close(socket.descriptor, false);
         } else {
             adopt(socket);
@@ -187,35 +180,42 @@ error_code worker::send(connection_id id, payload message) {
     return taken ? error_code{} : errc::output_full;
 }
 
+// The worker is done with a socket, connection or not.
+void worker::released(source_key source) noexcept {
+    if (departed_ && source.known()) departed_->push(source); // before the room is to be seen
+    ++counters_.released;
+}
+
 connection_record* worker::adopt(accepted_socket socket) {
-    if (limits_->transport == transport_kind::epoll)
-        return open(socket.protocol, socket.descriptor, nullptr);
+    if (limits_->transport == transport_kind::epoll) return open(socket, nullptr);
     error_code code;
     asio::ip::tcp::socket stream{context_};
     // The stream only asks whether there is an address family; v6 covers either kind.
     stream.assign(asio::ip::tcp::v6(), socket.descriptor, code);
     if (code) {
         socket_close(socket.descriptor, false);
-        ++counters_.released;
+        released(socket.source);
         return nullptr;
     }
-    return adopt(std::make_unique<tcp_transport>(std::move(stream)), socket.protocol);
+    socket.descriptor = -1;
+    return open(socket, std::make_unique<tcp_transport>(std::move(stream)));
 }
 
 connection_record* worker::adopt(std::unique_ptr<transport> stream, std::uint32_t protocol) {
-    return open(protocol, -1, std::move(stream));
+    return open({-1, protocol}, std::move(stream));
 }
 
-connection_record* worker::open(std::uint32_t protocol, int descriptor,
-                                std::unique_ptr<transport> stream) {
-    auto* record = pool_.open(protocol, tick_);
+connection_record* worker::open(accepted_socket socket, std::unique_ptr<transport> stream) {
+    auto* record = pool_.open(socket.protocol, tick_);
     if (!record) {
         ++counters_.full;
-        ++counters_.released;
-        if (descriptor >= 0) socket_close(descriptor, false);
+        released(socket.source);
+        if (socket.descriptor >= 0) socket_close(socket.descriptor, false);
         return nullptr;
     }
-    record->descriptor = descriptor;
+    record->descriptor = socket.descriptor;
+    if (departed_) pool_.source_of(*record) = socket.source;
+    if (limits_->first_message_timeout > 0ms) pool_.await_first(*record, tick_);
     auto token = pool_.token_of(*record);
     if (stream) {
         pool_.extend(*record).stream = std::move(stream);
@@ -224,7 +224,7 @@ connection_record* worker::open(std::uint32_t protocol, int descriptor,
             handle(token, edges);
             end_turn();
         });
-    } else if (!ready_.add(descriptor, token)) {
+    } else if (!ready_.add(socket.descriptor, token)) {
         log(error) << "worker " << index_ << ": epoll_ctl: "
                    << error_code{errno, boost::system::system_category()}.message();
         ++counters_.accept_failures;
@@ -262,7 +262,7 @@ void worker::log_suppressed(std::optional<std::uint64_t> refusals,
 void worker::expire() {
     auto expire_list = [this](connection_pool::list& list, std::chrono::milliseconds timeout,
                               auto end) {
-        auto limit = ticks(timeout, tick_length_);
+        auto limit = ticks_of(timeout, tick_length_);
         for (std::uint32_t count = 0; count < slice; ++count) {
             auto slot = list.overdue(tick_, limit);
             if (slot == no_slot) return false;
@@ -274,6 +274,14 @@ void worker::expire() {
     bool more = expire_list(pool_.idle, limits_->idle_timeout, [this](connection_record& record) {
         close(record, errc::idle_timeout);
     });
+    more |= expire_list(
+        pool_.newcomers, limits_->first_message_timeout,
+        [this](connection_record& record) { expire_slow(record, errc::first_message_timeout); });
+    more |=
+        expire_list(pool_.incomplete, limits_->message_timeout, [this](connection_record& record) {
+            expire_slow(record, errc::message_timeout);
+        });
+    more |= wake_throttled();
     more |= expire_list(pool_.blocked, limits_->write_timeout,
                         [this](connection_record& record) { expire_blocked(record); });
     more |= expire_list(pool_.lingering, limits_->linger_timeout,

@@ -5,7 +5,9 @@
 #include <millipede/base/log.hpp>
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
+#include <millipede/base/rate_limit.hpp>
 #include <millipede/worker/connection_pool.hpp>
+#include <millipede/worker/departures.hpp>
 #include <millipede/worker/fwd.hpp>
 #include <millipede/worker/handoff.hpp>
 #include <millipede/worker/input.hpp>
@@ -56,6 +58,8 @@ class worker {
     handoff& incoming() noexcept { return incoming_; }
     /// Wakes the worker for what was pushed to `incoming()`, unless that is done already.
     void wake();
+    /// Who has left; only with `options::connections_per_source_max`.
+    departures& departed() noexcept { return *departed_; }
 
     // The owner's thread.
     void start(std::function<void()> on_ended);
@@ -82,6 +86,11 @@ class worker {
     detail::output& out() noexcept { return output_; }
     connection_pool& pool() noexcept { return pool_; }
     worker_metrics& mutable_counters() noexcept { return counters_; }
+    /// A message of `record` is about to be handled.
+    void count_message(connection_record& record) noexcept {
+        ++counters_.messages_received;
+        if (message_rate_.on()) charge_message(record);
+    }
     boost::asio::ip::tcp::endpoint remote_endpoint(connection_record const& record,
                                                    error_code& code) const;
 
@@ -91,8 +100,8 @@ class worker {
     void posted_handler_failed(std::string_view what) noexcept;
     void take_incoming();
     void take_mail();
-    connection_record* open(std::uint32_t protocol, int descriptor,
-                            std::unique_ptr<transport> stream);
+    connection_record* open(accepted_socket socket, std::unique_ptr<transport> stream);
+    void released(source_key source) noexcept;
     void schedule_tick();
     void log_suppressed(std::optional<std::uint64_t> refusals,
                         std::optional<std::uint64_t> failures);
@@ -115,6 +124,14 @@ class worker {
     void read_again_later(connection_record& record);
     void settle();
     void settle(connection_record& record);
+
+    // What a peer may not do: limits.cpp
+    void note_input(connection_record& record) noexcept;
+    void charge_message(connection_record& record) noexcept;
+    void charge(connection_record& record, rate_limit const& rate, rate_limit::bucket& from,
+                std::uint64_t count) noexcept;
+    void expire_slow(connection_record& record, errc reason) noexcept;
+    bool wake_throttled();
 
     // A connection's end: closing.cpp
     template <class F>
@@ -140,7 +157,13 @@ class worker {
     detail::output output_;
     detail::input input_;
     handoff incoming_;
+    std::optional<departures> departed_;
     mailbox mailbox_;
+    rate_limit message_rate_;
+    rate_limit byte_rate_;
+    bool notes_input_;                 ///< Whether a limit wants to know what reads came to.
+    std::uint64_t messages_noted_ = 0; ///< Of the counters, when it was told last.
+    std::uint64_t bytes_noted_ = 0;
     boost::asio::steady_timer tick_timer_{context_};
     boost::asio::steady_timer stop_timer_{context_};
     std::chrono::milliseconds tick_length_;

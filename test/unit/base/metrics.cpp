@@ -47,6 +47,15 @@ std::vector<counter> const counters{
     {"writes_blocked", &sums::writes_blocked},
     {"stale_requests", &sums::stale_requests},
     {"callback_failures", &sums::callback_failures},
+    {"newcomers_over_limit", &sums::newcomers_over_limit},
+    {"newcomers_over_source_limit", &sums::newcomers_over_source_limit},
+    {"newcomers_over_rate", &sums::newcomers_over_rate},
+    {"newcomers_over_source_rate", &sums::newcomers_over_source_rate},
+    {"newcomers_shed", &sums::newcomers_shed},
+    {"first_message_timeouts", &sums::first_message_timeouts},
+    {"message_timeouts", &sums::message_timeouts},
+    {"too_fast", &sums::too_fast},
+    {"rate_pauses", &sums::rate_pauses},
 };
 
 } // namespace

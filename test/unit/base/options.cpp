@@ -13,6 +13,7 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 BOOST_AUTO_TEST_SUITE(options)
@@ -46,6 +47,16 @@ std::string verdict(change const& apply) {
         return refusal.option();
     }
     return "";
+}
+
+// Sets a rate and its burst.
+template <class Number>
+change rate(Number millipede::options::*per_second, std::type_identity_t<Number> rate_value,
+            Number millipede::options::*burst, std::type_identity_t<Number> burst_value) {
+    return [=](millipede::options& changed) {
+        changed.*per_second = rate_value;
+        changed.*burst = burst_value;
+    };
 }
 
 std::string set_descriptor_limit(rlim_t soft, rlim_t hard) {
@@ -134,6 +145,32 @@ BOOST_AUTO_TEST_CASE(every_limit_outside_of_its_bounds_is_refused_by_name) {
         {"mailbox_capacity", [](o& x) { x.mailbox_capacity = (1U << 28) + 1; }},
         {"listen_backlog", [](o& x) { x.listen_backlog = 0; }},
         {"listen_backlog", [](o& x) { x.listen_backlog = (1U << 24) + 1; }},
+        {"accepts_per_second", [](o& x) { x.accepts_per_second = 1'000'001; }},
+        {"accepts_burst", rate(&o::accepts_per_second, 1'000, &o::accepts_burst, 9)},
+        {"accepts_burst", rate(&o::accepts_per_second, 1, &o::accepts_burst, 1'000'001)},
+        {"accepts_per_second_per_source",
+         [](o& x) { x.accepts_per_second_per_source = 1'000'001; }},
+        {"accepts_burst_per_source",
+         rate(&o::accepts_per_second_per_source, 1'000, &o::accepts_burst_per_source, 9)},
+        {"first_message_timeout", [](o& x) { x.first_message_timeout = -1ms; }},
+        {"first_message_timeout", [](o& x) { x.first_message_timeout = year + 1ms; }},
+        {"message_timeout", [](o& x) { x.message_timeout = -1ms; }},
+        {"message_timeout", [](o& x) { x.message_timeout = year + 1ms; }},
+        {"first_message_timeout", [](o& x) { x.first_message_timeout = x.idle_timeout + 1ms; }},
+        {"message_timeout", [](o& x) { x.message_timeout = x.idle_timeout + 1ms; }},
+        {"messages_per_second", [](o& x) { x.messages_per_second = 1'000'001; }},
+        {"messages_burst", rate(&o::messages_per_second, 1'000, &o::messages_burst, 9)},
+        {"bytes_per_second", [](o& x) { x.bytes_per_second = 1'023; }},
+        {"bytes_per_second", [](o& x) { x.bytes_per_second = 10'000'000'001; }},
+        {"bytes_burst", rate(&o::bytes_per_second, 2'000, &o::bytes_burst, 1'023)},
+        {"bytes_burst", rate(&o::bytes_per_second, 1'000'000, &o::bytes_burst, 9'999)},
+        {"tcp_user_timeout", [](o& x) { x.tcp_user_timeout = -1ms; }},
+        {"tcp_user_timeout", [](o& x) { x.tcp_user_timeout = std::chrono::hours{24 * 24} + 1ms; }},
+        {"keepalive_idle", [](o& x) { x.keepalive_idle = -1s; }},
+        {"keepalive_idle", [](o& x) { x.keepalive_idle = 1'500ms; }},
+        {"keepalive_idle", [](o& x) { x.keepalive_idle = 32'768s; }},
+        {"keepalive_interval", [](o& x) { x.keepalive_interval = 999ms; }},
+        {"keepalive_probes", [](o& x) { x.keepalive_probes = 128; }},
     };
     for (auto const& each : all)
         BOOST_TEST(verdict(each.apply) == each.option);
@@ -163,6 +200,25 @@ BOOST_AUTO_TEST_CASE(every_limit_at_its_bounds_is_accepted) {
         [](o& x) { x.mailbox_capacity = 1U << 28; },
         [](o& x) { x.listen_backlog = 1; },
         [](o& x) { x.listen_backlog = 1U << 24; },
+        [](o& x) { x.connections_max = UINT32_MAX; },
+        [](o& x) { x.connections_per_source_max = UINT32_MAX; },
+        rate(&o::accepts_per_second, 1'000'000, &o::accepts_burst, 1'000'000),
+        rate(&o::accepts_per_second, 1'000, &o::accepts_burst, 10),
+        rate(&o::accepts_per_second_per_source, 1, &o::accepts_burst_per_source, 1),
+        [](o& x) { x.first_message_timeout = x.idle_timeout; },
+        [](o& x) { x.message_timeout = x.idle_timeout; },
+        [](o& x) {
+            x.idle_timeout = 0ms;
+            x.first_message_timeout = x.message_timeout = year;
+        },
+        rate(&o::messages_per_second, 1'000'000, &o::messages_burst, 10'000),
+        rate(&o::bytes_per_second, 1'024, &o::bytes_burst, 1'024),
+        rate(&o::bytes_per_second, 10'000'000'000, &o::bytes_burst, 10'000'000'000),
+        [](o& x) { x.bytes_burst = 1; }, // of no rate
+        [](o& x) { x.tcp_user_timeout = std::chrono::hours{24 * 24}; },
+        [](o& x) { x.keepalive_idle = 32'767s; },
+        [](o& x) { x.keepalive_interval = 1s; },
+        [](o& x) { x.keepalive_probes = 127; },
     };
     for (std::size_t index = 0; index < all.size(); ++index)
         BOOST_TEST_CONTEXT("bound " << index) {
@@ -186,6 +242,20 @@ BOOST_AUTO_TEST_CASE(a_refusal_says_the_value_and_the_bounds) {
     BOOST_CHECK_EXCEPTION(validated(wanted), invalid_option, [](invalid_option const& refusal) {
         return says(refusal.what(), "'somewhere'");
     });
+}
+
+BOOST_AUTO_TEST_CASE(a_burst_that_is_not_given_is_what_comes_in_one_second) {
+    auto wanted = small_options();
+    wanted.accepts_per_second = 1;
+    wanted.accepts_per_second_per_source = 2;
+    wanted.messages_per_second = 3;
+    wanted.bytes_per_second = 4'000;
+    auto got = validated(wanted);
+    BOOST_TEST(got.accepts_burst == 1U);
+    BOOST_TEST(got.accepts_burst_per_source == 2U);
+    BOOST_TEST(got.messages_burst == 3U);
+    BOOST_TEST(got.bytes_burst == 4'000U);
+    BOOST_TEST(validated(small_options()).messages_burst == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(automatic_workers_are_one_per_processor) {
@@ -252,7 +322,7 @@ BOOST_AUTO_TEST_CASE(the_terms_of_the_memory_budget_add_up) {
         BOOST_TEST(term.bytes() > 0U);
         sum += term.bytes();
     }
-    BOOST_TEST(sum >= 3U * (1'000 * 48 + 1'000'000 + 2 * 8'192 + 100 * 8 + 10 * 64));
+    BOOST_TEST(sum >= 3U * (1'000 * 48 + 1'000'000 + 2 * 8'192 + 100 * 16 + 10 * 64));
 }
 
 BOOST_AUTO_TEST_CASE(every_limit_that_costs_memory_has_a_term) {
@@ -274,8 +344,10 @@ BOOST_AUTO_TEST_CASE(every_limit_that_costs_memory_has_a_term) {
         {[](o& x) { x.connections_per_worker += 1; }, 48},
         {[](o& x) { x.buffer_budget_bytes += 1'000; }, 1'000},
         {[](o& x) { x.scratch_bytes += 4'096; }, 2 * 4'096},
-        {[](o& x) { x.handoff_capacity += 1; }, 8},
+        {[](o& x) { x.handoff_capacity += 1; }, 16},
         {[](o& x) { x.mailbox_capacity += 1; }, 64},
+        {[](o& x) { x.connections_per_source_max = 1; }, 10U * 72},
+        {[](o& x) { x.accepts_per_second_per_source = 1; }, 10U * 72},
     };
     for (auto const& each : all) {
         auto more = less;

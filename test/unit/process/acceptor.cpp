@@ -3,10 +3,13 @@
 #include <millipede/process/acceptor.hpp>
 
 #include "support/wait.hpp"
+#include "unit/support/exhausted_descriptors.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include <sys/resource.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <vector>
@@ -17,6 +20,7 @@ namespace {
 
 namespace asio = boost::asio;
 using tcp = asio::ip::tcp;
+using millipede::test::exhausted_descriptors;
 using namespace std::chrono_literals;
 
 millipede::options small_options() {
@@ -51,6 +55,20 @@ struct fixture {
     millipede::detail::acceptor subject{context, workers, limits};
 };
 
+int option_of(int descriptor, int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    ::getsockopt(descriptor, level, name, &value, &size);
+    return value;
+}
+
+bool reads_the_end(tcp::socket& client) {
+    char one;
+    boost::system::error_code code;
+    client.read_some(asio::buffer(&one, 1), code);
+    return code == asio::error::eof;
+}
+
 std::uint64_t waiting_for(millipede::detail::worker& worker) {
     std::uint64_t count = 0;
     millipede::detail::accepted_socket socket;
@@ -58,23 +76,6 @@ std::uint64_t waiting_for(millipede::detail::worker& worker) {
         ::close(socket.descriptor);
     return count;
 }
-
-// Nothing is left in this process to open, until the end of its life.
-class exhausted_descriptors {
-  public:
-    exhausted_descriptors() {
-        ::getrlimit(RLIMIT_NOFILE, &before_);
-        auto lowered = before_;
-        int next = ::dup(STDERR_FILENO); // the lowest that is free: all below are in use
-        ::close(next);
-        lowered.rlim_cur = static_cast<rlim_t>(next);
-        ::setrlimit(RLIMIT_NOFILE, &lowered);
-    }
-    ~exhausted_descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
-  private:
-    rlimit before_{};
-};
 
 } // namespace
 
@@ -100,12 +101,8 @@ BOOST_FIXTURE_TEST_CASE(newcomers_beyond_all_slots_read_the_end_of_the_stream, f
     run();
     BOOST_TEST(subject.counters().accepted.load() == 8U);
     BOOST_TEST(subject.counters().full.load() == 2U);
-    for (std::size_t index = 6; index < 8; ++index) {
-        char one;
-        boost::system::error_code code;
-        sockets[index].read_some(asio::buffer(&one, 1), code);
-        BOOST_TEST(code == asio::error::eof);
-    }
+    for (std::size_t index = 6; index < 8; ++index)
+        BOOST_TEST(reads_the_end(sockets[index]));
 }
 
 BOOST_AUTO_TEST_CASE(a_full_hand_over_queue_closes_the_newcomer) {
@@ -214,6 +211,124 @@ BOOST_FIXTURE_TEST_CASE(stopping_while_it_rests_is_the_end, fixture) {
     std::this_thread::sleep_for(80ms);
     run();
     BOOST_TEST(subject.counters().accepted.load() == 0U);
+}
+
+// Room is waited for at first; then who waits gets an end, on every listener.
+BOOST_FIXTURE_TEST_CASE(who_waits_too_long_for_a_descriptor_is_sent_away, fixture) {
+    auto busy = listen();
+    auto other = listen();
+    subject.start();
+    std::vector<tcp::socket> sockets;
+    for (int times = 0; times < 50; ++times)
+        sockets.push_back(connect(times % 10 == 0 ? other : busy));
+    {
+        exhausted_descriptors none;
+        auto begin = std::chrono::steady_clock::now();
+        BOOST_TEST(test::eventually([&] {
+            run();
+            return subject.counters().newcomers_shed.load() == 50;
+        }));
+        BOOST_TEST((std::chrono::steady_clock::now() - begin >= 1s));
+    }
+    BOOST_TEST(subject.counters().accepted.load() == 50U);
+    for (auto& client : sockets)
+        BOOST_TEST(reads_the_end(client));
+    sockets.push_back(connect(busy)); // nobody was there to find out that there is room again
+    BOOST_TEST(test::eventually([&] {
+        run();
+        return subject.counters().accepted.load() == 51;
+    }));
+    BOOST_TEST(subject.counters().newcomers_shed.load() == 50U);
+    BOOST_TEST(waiting_for(*workers.find(0)) + waiting_for(*workers.find(1)) == 1U);
+}
+
+// accept() says that there is no descriptor also when there is nobody to give it to.
+BOOST_FIXTURE_TEST_CASE(without_newcomers_a_lack_of_descriptors_is_no_failure, fixture) {
+    auto endpoint = listen();
+    subject.start();
+    std::vector<tcp::socket> sockets;
+    sockets.push_back(connect(endpoint));
+    {
+        int last = ::dup(STDERR_FILENO);
+        exhausted_descriptors none;
+        ::close(last); // room for one
+        BOOST_TEST(test::eventually([&] {
+            run();
+            return subject.counters().accepted.load() == 1;
+        }));
+        auto end = std::chrono::steady_clock::now() + 120ms;
+        while (std::chrono::steady_clock::now() < end)
+            run();
+        BOOST_TEST(subject.counters().accept_failures.load() == 0U);
+    }
+    sockets.push_back(connect(endpoint));
+    BOOST_TEST(run() > 0U); // it was not resting
+    BOOST_TEST(subject.counters().accepted.load() == 2U);
+    waiting_for(*workers.find(0));
+    waiting_for(*workers.find(1));
+}
+
+BOOST_AUTO_TEST_CASE(who_is_not_admitted_reads_the_end_of_the_stream) {
+    auto limits = small_options();
+    limits.connections_per_source_max = 2;
+    fixture host{limits};
+    auto endpoint = host.listen();
+    host.subject.start();
+    std::vector<tcp::socket> sockets;
+    for (int times = 0; times < 4; ++times)
+        sockets.push_back(host.connect(endpoint));
+    host.run();
+    BOOST_TEST(host.subject.counters().accepted.load() == 4U);
+    BOOST_TEST(host.subject.counters().newcomers_over_source_limit.load() == 2U);
+    BOOST_TEST(reads_the_end(sockets[2]));
+    BOOST_TEST(reads_the_end(sockets[3]));
+    millipede::detail::accepted_socket placed;
+    BOOST_TEST_REQUIRE(host.workers.find(0)->incoming().take(placed));
+    BOOST_TEST((placed.source == millipede::detail::source_key{endpoint.address()}));
+    ::close(placed.descriptor);
+    waiting_for(*host.workers.find(1));
+}
+
+BOOST_AUTO_TEST_CASE(accepted_sockets_inherit_what_is_set_once) {
+    auto limits = small_options();
+    limits.tcp_user_timeout = 12'345ms;
+    limits.keepalive_idle = 77s;
+    limits.keepalive_interval = 7s;
+    limits.keepalive_probes = 5;
+    fixture host{limits};
+    auto endpoint = host.listen();
+    host.subject.start();
+    auto client = host.connect(endpoint);
+    host.run();
+    millipede::detail::accepted_socket accepted;
+    BOOST_TEST_REQUIRE(host.workers.find(0)->incoming().take(accepted));
+    BOOST_TEST(option_of(accepted.descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT) == 12'345);
+    BOOST_TEST(option_of(accepted.descriptor, SOL_SOCKET, SO_KEEPALIVE) == 1);
+    BOOST_TEST(option_of(accepted.descriptor, IPPROTO_TCP, TCP_KEEPIDLE) == 77);
+    BOOST_TEST(option_of(accepted.descriptor, IPPROTO_TCP, TCP_KEEPINTVL) == 7);
+    BOOST_TEST(option_of(accepted.descriptor, IPPROTO_TCP, TCP_KEEPCNT) == 5);
+    BOOST_TEST(option_of(accepted.descriptor, IPPROTO_TCP, TCP_NODELAY) == 1);
+    ::close(accepted.descriptor);
+}
+
+BOOST_AUTO_TEST_CASE(without_options_accepted_sockets_are_as_the_system_has_them) {
+    auto limits = small_options();
+    limits.tcp_no_delay = false;
+    limits.keepalive_probes = 5; // of no keepalive
+    fixture host{limits};
+    auto endpoint = host.listen();
+    host.subject.start();
+    auto client = host.connect(endpoint);
+    host.run();
+    millipede::detail::accepted_socket accepted;
+    BOOST_TEST_REQUIRE(host.workers.find(0)->incoming().take(accepted));
+    auto fresh = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (int name : {TCP_USER_TIMEOUT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_NODELAY})
+        BOOST_TEST(option_of(accepted.descriptor, IPPROTO_TCP, name) ==
+                   option_of(fresh, IPPROTO_TCP, name));
+    BOOST_TEST(option_of(accepted.descriptor, SOL_SOCKET, SO_KEEPALIVE) == 0);
+    ::close(fresh);
+    ::close(accepted.descriptor);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

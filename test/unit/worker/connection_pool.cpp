@@ -190,15 +190,17 @@ BOOST_AUTO_TEST_CASE(flags_are_set_and_cleared_by_themselves) {
     for (auto one : {connection_record::output_blocked, connection_record::input_paused,
                      connection_record::close_requested, connection_record::output_watched,
                      connection_record::needs_settling, connection_record::input_waits,
-                     connection_record::abort_on_close}) {
+                     connection_record::abort_on_close, connection_record::hung_up,
+                     connection_record::throttled, connection_record::awaits_first,
+                     connection_record::awaits_rest}) {
         BOOST_TEST(!record.is(one));
         auto before = record.flags;
         record.set(one);
         BOOST_TEST(record.is(one));
         BOOST_TEST(record.flags != before);
-        bool stops = one == connection_record::output_blocked ||
-                     one == connection_record::input_paused ||
-                     one == connection_record::close_requested;
+        bool stops =
+            one == connection_record::output_blocked || one == connection_record::input_paused ||
+            one == connection_record::close_requested || one == connection_record::throttled;
         BOOST_TEST(record.receiving() == !stops);
         record.clear(one);
         BOOST_TEST(record.flags == before);
@@ -544,6 +546,156 @@ BOOST_AUTO_TEST_CASE(a_history_of_many_connections_never_mixes_names) {
         for (auto id : ended)
             BOOST_REQUIRE(pool.find(id) == nullptr);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_newcomer_counts_from_its_beginning_until_a_message_is_complete) {
+    auto pool = make_pool();
+    auto* record = pool.open(0, 1);
+    auto slot = slot_of(pool, *record);
+    pool.await_first(*record, 1);
+    BOOST_TEST(pool.idle.empty());
+    BOOST_TEST(pool.newcomers.front() == slot);
+    for (std::uint32_t tick = 2; tick < 5; ++tick) { // bytes come, and no message of them
+        pool.touch(*record, tick);
+        pool.progress(*record, false, tick % 2 == 0, tick);
+        BOOST_TEST(pool.newcomers.front() == slot);
+        BOOST_TEST(record->active_tick == 1U);
+    }
+    pool.progress(*record, true, false, 5);
+    BOOST_TEST(pool.newcomers.empty());
+    BOOST_TEST(pool.idle.front() == slot);
+    BOOST_TEST(record->active_tick == 5U);
+    pool.release(*record);
+}
+
+BOOST_AUTO_TEST_CASE(an_incomplete_message_counts_from_its_own_beginning) {
+    auto pool = make_pool();
+    auto* record = pool.open(0, 1);
+    auto slot = slot_of(pool, *record);
+    pool.progress(*record, false, true, 2);
+    BOOST_TEST(pool.idle.empty());
+    BOOST_TEST(pool.incomplete.front() == slot);
+    pool.touch(*record, 3); // one byte more
+    pool.progress(*record, false, true, 3);
+    BOOST_TEST(record->active_tick == 2U);
+    pool.progress(*record, true, true, 4); // complete, and the next one begun
+    BOOST_TEST(pool.incomplete.front() == slot);
+    BOOST_TEST(record->active_tick == 4U);
+    pool.progress(*record, true, false, 5);
+    BOOST_TEST(pool.incomplete.empty());
+    BOOST_TEST(pool.idle.front() == slot);
+    BOOST_TEST(record->active_tick == 5U);
+    pool.release(*record);
+}
+
+BOOST_AUTO_TEST_CASE(a_newcomer_that_ends_its_first_message_in_the_middle_of_the_next) {
+    auto pool = make_pool();
+    auto* record = pool.open(0, 1);
+    pool.await_first(*record, 1);
+    pool.progress(*record, true, true, 2);
+    BOOST_TEST(pool.newcomers.empty());
+    BOOST_TEST(pool.incomplete.front() == slot_of(pool, *record));
+    BOOST_TEST(record->active_tick == 2U);
+    pool.release(*record);
+    BOOST_TEST(pool.incomplete.empty());
+}
+
+BOOST_AUTO_TEST_CASE(throttled_connections_stand_in_line_and_go_back_to_where_they_were) {
+    auto pool = make_pool();
+    auto* first = pool.open(0, 1);
+    auto* second = pool.open(0, 1);
+    pool.throttle(*first, 2);
+    pool.throttle(*second, 3);
+    BOOST_TEST(!first->receiving());
+    BOOST_TEST(pool.idle.empty());
+    BOOST_TEST(pool.throttled.front() == slot_of(pool, *first));
+    pool.touch(*first, 4);
+    BOOST_TEST(first->active_tick == 2U);
+    pool.restart(*first, 4);
+    BOOST_TEST(pool.throttled.front() == slot_of(pool, *second));
+    BOOST_TEST(first->active_tick == 4U);
+    pool.unthrottle(*second, 5);
+    BOOST_TEST(second->receiving());
+    BOOST_TEST(pool.idle.front() == slot_of(pool, *second));
+    BOOST_TEST(second->active_tick == 5U);
+    pool.release(*first);
+    pool.release(*second);
+    BOOST_TEST(pool.throttled.empty());
+    BOOST_TEST(pool.idle.empty());
+}
+
+BOOST_AUTO_TEST_CASE(who_takes_no_output_is_on_that_list_whatever_else_it_does) {
+    auto pool = make_pool();
+    auto* record = pool.open(0, 1);
+    auto slot = slot_of(pool, *record);
+    pool.block(*record, 2);
+    pool.throttle(*record, 2);
+    BOOST_TEST(pool.blocked.front() == slot);
+    pool.progress(*record, true, true, 3);
+    BOOST_TEST(pool.blocked.front() == slot);
+    BOOST_TEST(record->active_tick == 2U); // the time of its output goes on
+    pool.unblock(*record, 4);
+    BOOST_TEST(pool.throttled.front() == slot);
+    pool.unthrottle(*record, 5);
+    BOOST_TEST(pool.incomplete.front() == slot);
+    pool.linger(*record, 6);
+    BOOST_TEST(pool.incomplete.empty());
+    BOOST_TEST(pool.lingering.front() == slot);
+    pool.release(*record);
+    BOOST_TEST(pool.lingering.empty());
+}
+
+BOOST_AUTO_TEST_CASE(limits_that_are_off_take_no_room_in_the_slots) {
+    using millipede::detail::slot_appendix;
+    millipede::options off;
+    BOOST_TEST(slot_appendix{off}.bytes() == 0U);
+    BOOST_TEST(pool_type::slot_bytes(0, slot_appendix{off}) == sizeof(connection_record));
+    BOOST_TEST(pool_type::slot_bytes(20, slot_appendix{off}) == sizeof(connection_record) + 24);
+    off.first_message_timeout = std::chrono::seconds{1};
+    off.message_timeout = std::chrono::seconds{1};
+    off.connections_max = 1;
+    off.accepts_per_second_per_source = 1;
+    BOOST_TEST(slot_appendix{off}.bytes() == 0U);
+
+    millipede::options on;
+    on.connections_per_source_max = 1;
+    BOOST_TEST(slot_appendix{on}.bytes() == 8U);
+    on.bytes_per_second = 1;
+    BOOST_TEST(slot_appendix{on}.bytes() == 24U);
+    on.messages_per_second = 1;
+    BOOST_TEST(slot_appendix{on}.bytes() == 24U);
+    on.connections_per_source_max = 0;
+    on.bytes_per_second = 0;
+    BOOST_TEST(slot_appendix{on}.bytes() == 16U);
+}
+
+BOOST_AUTO_TEST_CASE(what_limits_know_stands_beside_the_session_and_is_new_for_each_connection) {
+    using millipede::detail::slot_appendix;
+    pool_type pool{worker_number, 4, 20, 1'000'000, slot_appendix{true, true}};
+    millipede::detail::source_key const here{boost::asio::ip::address_v4::loopback()};
+    millipede::detail::rate_limit::bucket const used{
+        millipede::detail::rate_limit::time_point{std::chrono::hours{1}}};
+    std::vector<connection_record*> records;
+    for (unsigned char count = 0; count < 4; ++count) {
+        auto& record = *records.emplace_back(pool.open(0, 0));
+        BOOST_TEST(!pool.source_of(record).known());
+        pool.source_of(record) = here;
+        pool.pace_of(record) = {used, used};
+        std::memset(pool.session_of(record), count + 1, 20);
+    }
+    for (unsigned char count = 0; count < 4; ++count) {
+        auto const* session = static_cast<unsigned char*>(pool.session_of(*records[count]));
+        for (int index = 0; index < 20; ++index)
+            BOOST_TEST(session[index] == count + 1);
+        BOOST_TEST((pool.source_of(*records[count]) == here));
+        BOOST_TEST((pool.pace_of(*records[count]).bytes.full_at == used.full_at));
+    }
+    pool.release(*records[2]);
+    auto* successor = pool.open(0, 0);
+    BOOST_TEST(successor == records[2]);
+    BOOST_TEST(!pool.source_of(*successor).known());
+    BOOST_TEST((pool.pace_of(*successor).messages.full_at.time_since_epoch().count() == 0));
+    BOOST_TEST((pool.pace_of(*successor).bytes.full_at.time_since_epoch().count() == 0));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <millipede/process/admission.hpp>
+
+#include <millipede/worker/transport.hpp>
+
+#include <chrono>
+#include <new>
+#include <string>
+
+namespace millipede::detail {
+namespace {
+
+log_limiter line_per_second() noexcept {
+    return {1, std::chrono::seconds{1}};
+}
+
+} // namespace
+
+admission::admission(options const& limits, worker_pool& workers)
+    : limits_{&limits},
+      workers_{&workers},
+      rate_{limits.accepts_per_second, limits.accepts_burst},
+      source_rate_{limits.accepts_per_second_per_source, limits.accepts_burst_per_source},
+      sources_{source_rate_},
+      lines_{line_per_second(), line_per_second(), line_per_second(),
+             line_per_second(), line_per_second(), line_per_second()} {}
+
+// What belongs to all is taken last: whom another limit turns away takes none of it.
+admission::verdict admission::admit(source_key source, rate_limit::time_point now) noexcept {
+    if (limits_->connections_max != 0 && workers_->connections() >= limits_->connections_max)
+        return verdict::over_limit;
+    if (!rate_.has_one(arrivals_, now)) return verdict::over_rate;
+    if (asks_for_source() && source.known()) {
+        try {
+            if (auto why = admit_source(source, now); why != verdict::welcome) return why;
+        } catch (std::bad_alloc const&) {
+            return verdict::no_memory;
+        }
+    }
+    rate_.take(arrivals_, 1, now);
+    return verdict::welcome;
+}
+
+admission::verdict admission::admit_source(source_key source, rate_limit::time_point now) {
+    auto limit = limits_->connections_per_source_max;
+    if (limit != 0) workers_->take_departed([this](source_key gone) { sources_.departed(gone); });
+    auto& entry = sources_.at(source, now);
+    if (limit != 0 && entry.connections >= limit) return verdict::over_source_limit;
+    if (!source_rate_.has_one(entry.arrivals, now)) return verdict::over_source_rate;
+    source_rate_.take(entry.arrivals, 1, now);
+    if (limit != 0) ++entry.connections;
+    return verdict::welcome;
+}
+
+void admission::withdraw(source_key source) noexcept {
+    if (limits_->connections_per_source_max != 0) sources_.departed(source);
+}
+
+void admission::note_refusal(verdict why, int descriptor, worker_metrics& counters) noexcept {
+    switch (why) {
+    case verdict::welcome:
+        return;
+    case verdict::over_limit:
+        ++counters.newcomers_over_limit;
+        break;
+    case verdict::over_source_limit:
+        ++counters.newcomers_over_source_limit;
+        break;
+    case verdict::over_rate:
+        ++counters.newcomers_over_rate;
+        break;
+    case verdict::over_source_rate:
+        ++counters.newcomers_over_source_rate;
+        break;
+    case verdict::no_memory:
+        ++counters.newcomers_shed;
+        break;
+    }
+    auto& line = lines_[static_cast<std::size_t>(why)];
+    auto suppressed = line.admit(std::chrono::steady_clock::now());
+    if (!suppressed) return;
+    try {
+        error_code unknown;
+        log(warning) << describe(why) << ": closed newcomer "
+                     << socket_remote_endpoint(descriptor, unknown) << "; " << *suppressed
+                     << " more suppressed before";
+    } catch (std::bad_alloc const&) {
+        // The counters tell.
+    }
+}
+
+std::string admission::describe(verdict why) const {
+    switch (why) {
+    case verdict::over_limit:
+        return "all " + std::to_string(limits_->connections_max) + " connections are in use";
+    case verdict::over_source_limit:
+        return "more than " + std::to_string(limits_->connections_per_source_max) +
+               " connections of one source";
+    case verdict::over_rate:
+        return "more than " + std::to_string(limits_->accepts_per_second) +
+               " new connections per second";
+    case verdict::over_source_rate:
+        return "more than " + std::to_string(limits_->accepts_per_second_per_source) +
+               " new connections per second of one source";
+    case verdict::welcome:
+    case verdict::no_memory:
+        break;
+    }
+    return "no memory to admit";
+}
+
+} // namespace millipede::detail

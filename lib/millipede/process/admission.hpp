@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/base/log.hpp>
+#include <millipede/base/metrics.hpp>
+#include <millipede/base/options.hpp>
+#include <millipede/base/rate_limit.hpp>
+#include <millipede/base/source_key.hpp>
+#include <millipede/process/source_table.hpp>
+#include <millipede/process/worker_pool.hpp>
+
+#include <array>
+#include <cstddef>
+#include <string>
+
+namespace millipede::detail {
+
+/// Who is let in: the limits on connections in all and per source, and on how fast new ones may
+/// come. The acceptor's thread; what it has to know of connections that end, workers tell it
+/// through queues without locks.
+class admission {
+  public:
+    enum class verdict {
+        welcome,
+        over_limit,        ///< `options::connections_max`
+        over_source_limit, ///< `options::connections_per_source_max`
+        over_rate,         ///< `options::accepts_per_second`
+        over_source_rate,  ///< `options::accepts_per_second_per_source`
+        no_memory,         ///< To remember the source.
+    };
+
+    admission(options const& limits, worker_pool& workers);
+
+    /// Whether there is any limit.
+    bool on() const noexcept {
+        return limits_->connections_max != 0 || rate_.on() || asks_for_source();
+    }
+    /// Whether a limit wants to know where newcomers come from.
+    bool asks_for_source() const noexcept {
+        return limits_->connections_per_source_max != 0 || source_rate_.on();
+    }
+
+    /// Whether a newcomer may come in; a welcome one counts from now on. An unknown source meets
+    /// no limit per source.
+    verdict admit(source_key source, rate_limit::time_point now) noexcept;
+
+    /// A newcomer that was welcome found no place: it does not count as present.
+    void withdraw(source_key source) noexcept;
+
+    /// Counts and logs that the newcomer behind `descriptor` is not let in.
+    void note_refusal(verdict why, int descriptor, worker_metrics& counters) noexcept;
+
+  private:
+    static constexpr std::size_t verdicts = 6;
+
+    verdict admit_source(source_key source, rate_limit::time_point now);
+    std::string describe(verdict why) const;
+
+    options const* limits_;
+    worker_pool* workers_;
+    rate_limit rate_;
+    rate_limit source_rate_;
+    source_table sources_;
+    rate_limit::bucket arrivals_{};
+    std::array<log_limiter, verdicts> lines_; // by verdict: a flood of one kind hides no other
+};
+
+} // namespace millipede::detail
