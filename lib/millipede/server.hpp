@@ -85,6 +85,18 @@ class server : public basic_server {
         dispatcher_.close_handler = std::move(handler);
     }
 
+    /// Calls `handler(connection, overflow_event)` when messages to a connection were dropped
+    /// because its output was full, with the number of them since the last such call: at most once
+    /// per turn of its worker. What the handler itself sends and finds dropped is counted in
+    /// `metrics()`, and not told again. A connection that is closed for its output is told to
+    /// `on_close` (`errc::output_full`, `buffers_exhausted`, `output_budget_exceeded`).
+    template <class Handler>
+        requires std::invocable<Handler&, connection_type&, overflow_event const&>
+    void on_overflow(Handler handler) {
+        require_not_started("on_overflow()");
+        dispatcher_.overflow_handler = std::move(handler);
+    }
+
     using basic_server::send;
 
     /// Encodes a message and sends it to a connection. Any thread; see `basic_server::send`.
@@ -93,6 +105,40 @@ class server : public basic_server {
             codec.encode(message, sink);
         }
     error_code send(connection_id id, Message const& message) { return send(id, encode(message)); }
+
+    /// The same with a policy of its own in place of `options::overflow`.
+    template <class Message>
+        requires encodable<Message, Codec> error_code send(connection_id id, Message const& message,
+                                                           overflow_policy policy) {
+            return send(id, encode(message), policy);
+        }
+
+    using basic_server::broadcast;
+
+    /// Sends to every connection for which `filter(connection)` says so. Each worker has a copy of
+    /// the filter and calls it on its own thread, so it must be light: a walk over a million
+    /// connections calls it a million times. A connection for which it throws does not get the
+    /// message (`metrics().callback_failures`). Otherwise as `basic_server::broadcast`.
+    template <class Filter>
+        requires std::predicate<Filter&, connection_type const&>
+    error_code broadcast(payload message, Filter filter, overflow_policy policy) {
+        using filtered = detail::filtered_broadcast<detail::dispatcher<Session, Codec>, Filter>;
+        return begin_broadcast([&] {
+            return std::make_unique<filtered>(message, policy, dispatcher_, filter);
+        });
+    }
+    template <class Filter>
+        requires std::predicate<Filter&, connection_type const&>
+    error_code broadcast(payload message, Filter filter) {
+        return broadcast(std::move(message), std::move(filter), limits().overflow);
+    }
+
+    /// Encodes a message once and broadcasts it; `how` is what may follow the payload above.
+    template <class Message, class... How>
+        requires encodable<Message, Codec> && (!std::same_as<Message, payload>)
+    error_code broadcast(Message const& message, How... how) {
+        return broadcast(encode(message), std::move(how)...);
+    }
 
     /// A message in its bytes, to be sent to many. Any thread.
     template <class Message>

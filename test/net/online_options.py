@@ -19,7 +19,8 @@ from harness import (CRLF, HEAD, SLOWNESS, NetTest, echo, echo_of_size, frame, h
 OPTIONS = ["--listen", "--config", "--init-conf", "--help", "--version", "--workers",
            "--connections", "--idle-timeout", "--write-timeout", "--linger-timeout",
            "--stop-timeout", "--magic", "--frame-max", "--skip-crlf", "--report-every",
-           "--log-level", "--log-file", "--transport"]
+           "--log-level", "--log-file", "--transport", "--output-max-bytes", "--overflow",
+           "--output-budget-bytes"]
 
 SHIPPED_INIT_CONF = """\
 # MarioTCP's own settings, as they are shipped
@@ -108,6 +109,9 @@ class BadOptions(OptionsTest):
         "frame-max": ["7", "0", "65536", "-1500", "big", "", "1500b"],
         "log-level": ["loud", "", "7"],
         "transport": ["pigeon", ""],
+        "output-max-bytes": ["0", "-1", "64KiB", "", "1099511627777"],
+        "overflow": ["drop", "drop_oldest", ""],
+        "output-budget-bytes": ["-1", "256MiB", "1048575", "17592186044417"],
         "listen": ["nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:-1",
                    "300.0.0.1:80", "127.0.0.1:http!", "[::1:0", ":::1:", "", "1.2.3.4.5:0"],
     }
@@ -145,7 +149,8 @@ class BadOptions(OptionsTest):
     def test_good_extremes_are_accepted(self):
         server = self.serve(workers=1, connections=1, frame_max=65535, magic="0xffffffff",
                             idle_timeout="24h", write_timeout="1m", linger_timeout="1ms",
-                            stop_timeout="1500ms", log_level="trace")
+                            stop_timeout="1500ms", log_level="trace", output_max_bytes=1,
+                            overflow="drop-newest", output_budget_bytes=0)
         self.assert_speaks(server, 0xFFFFFFFF)
 
     def test_magic_in_decimal(self):
@@ -175,6 +180,9 @@ report-every = 100ms
 log-level = info
 log-file = {log}
 transport = epoll
+output-max-bytes = 65536
+overflow = drop-oldest
+output-budget-bytes = 1048576
 """)
         server = self.serve(config=config, listen=None, workers=None, connections=None,
                             report_every=None, transport=None, log_file=None)

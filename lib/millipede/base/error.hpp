@@ -30,6 +30,9 @@ enum class errc {
     stale_connection,   ///< A `connection_id` that no longer names a live connection.
     mailbox_full,       ///< The worker has `options::mailbox_capacity` requests waiting.
     not_running,        ///< The server has not been started, or has ended.
+    /// All connections together had too much unsent output, and this one was among those with the
+    /// most.
+    output_budget_exceeded,
 };
 
 /// The kinds of endings, for `on_close`: compare a code with one of these.

@@ -38,8 +38,9 @@ void connection_pool::release(connection_record& record) noexcept {
     if (auto* extra = record.extra) {
         if (extra->stream) extra->stream->close();
         extra->stream.reset();
-        budget_.give_back(extra->output.held_bytes());
-        extra->output.clear();
+        by_size.remove(extra->by_size);
+        extra->output.clear(ledger_);
+        extra->untold = {};
         extra->input.release(buffers_);
         record.clear(connection_record::close_requested);
         trim(record);
@@ -70,7 +71,7 @@ extension& connection_pool::extend(connection_record& record) {
 void connection_pool::trim(connection_record& record) noexcept {
     auto* extra = record.extra;
     if (!extra || extra->stream || !extra->output.empty() || !extra->input.empty() ||
-        record.is(connection_record::close_requested))
+        extra->untold.messages != 0 || record.is(connection_record::close_requested))
         return;
     record.extra = nullptr;
     extra->close_code.clear();
@@ -84,11 +85,13 @@ void connection_pool::block(connection_record& record, std::uint32_t tick) noexc
     list_of(record).remove(slots_.slot_of(record));
     record.set(connection_record::output_blocked);
     blocked.push_back(slots_.slot_of(record), tick);
+    weigh(record);
 }
 
 void connection_pool::unblock(connection_record& record, std::uint32_t tick) noexcept {
     list_of(record).remove(slots_.slot_of(record));
     record.clear(connection_record::output_blocked);
+    if (record.extra) by_size.remove(record.extra->by_size);
     idle.push_back(slots_.slot_of(record), tick);
 }
 

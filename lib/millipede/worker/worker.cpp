@@ -51,9 +51,15 @@ std::uint32_t ticks(std::chrono::milliseconds timeout, std::chrono::milliseconds
     return static_cast<std::uint32_t>((timeout + length - 1ms) / length) + 1;
 }
 
+// Whoever sets no write timeout gets the idle timeout: a blocked connection is not read.
+std::chrono::milliseconds blocked_timeout(options const& limits) {
+    return limits.write_timeout > 0ms ? limits.write_timeout : limits.idle_timeout;
+}
+
 } // namespace
 
-worker::worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols)
+worker::worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols,
+               output_budget* all_output)
     : index_{index},
       limits_{&limits},
       protocols_{protocols},
@@ -62,8 +68,12 @@ worker::worker(std::uint32_t index, options const& limits, std::span<protocol* c
       output_{pool_, ready_, counters_, limits},
       input_{pool_, counters_, limits},
       incoming_{limits.handoff_capacity},
+      all_output_{all_output},
+      broadcast_room_{limits.broadcast_capacity},
       mailbox_{limits.mailbox_capacity},
-      tick_length_{tick_for(limits)} {}
+      tick_length_{tick_for(limits)} {
+    count_output();
+}
 
 worker::~worker() {
     join();
@@ -125,6 +135,7 @@ void worker::run() {
     }
     running_.store(false, std::memory_order_release);
     log_suppressed(refusals_.remaining(), failures_.remaining());
+    log_overflows(overflows_.remaining());
     if (on_ended_) on_ended_();
 }
 
@@ -172,13 +183,13 @@ void worker::take_mail() {
     end_turn();
 }
 
-error_code worker::send(connection_id id, payload message) {
+error_code worker::send(connection_id id, payload message, overflow_policy policy) {
     auto* record = pool_.find(id);
     if (!record) {
         ++counters_.stale_requests;
         return errc::stale_connection;
     }
-    bool taken = output_.send(*record, std::move(message));
+    bool taken = output_.send(*record, std::move(message), policy);
     if (!in_turn_ && !std::exchange(settle_posted_, true))
         asio::post(context_, [this] {
             settle_posted_ = false;
@@ -249,6 +260,7 @@ void worker::schedule_tick() {
         auto now = std::chrono::steady_clock::now();
         schedule_tick();
         log_suppressed(refusals_.overdue(now), failures_.overdue(now));
+        watch_output_at_tick(now);
         expire();
     });
 }
@@ -274,7 +286,7 @@ void worker::expire() {
     bool more = expire_list(pool_.idle, limits_->idle_timeout, [this](connection_record& record) {
         close(record, errc::idle_timeout);
     });
-    more |= expire_list(pool_.blocked, limits_->write_timeout,
+    more |= expire_list(pool_.blocked, blocked_timeout(*limits_),
                         [this](connection_record& record) { expire_blocked(record); });
     more |= expire_list(pool_.lingering, limits_->linger_timeout,
                         [this](connection_record& record) { release(record); });

@@ -47,6 +47,12 @@ std::vector<counter> const counters{
     {"writes_blocked", &sums::writes_blocked},
     {"stale_requests", &sums::stale_requests},
     {"callback_failures", &sums::callback_failures},
+    {"bytes_dropped", &sums::bytes_dropped},
+    {"messages_dropped_newest", &sums::messages_dropped_newest},
+    {"messages_dropped_oldest", &sums::messages_dropped_oldest},
+    {"bytes_shed", &sums::bytes_shed},
+    {"shed_for_budget", &sums::shed_for_budget},
+    {"output_held_bytes", &sums::output_held_bytes},
 };
 
 } // namespace

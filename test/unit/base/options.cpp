@@ -126,12 +126,16 @@ BOOST_AUTO_TEST_CASE(every_limit_outside_of_its_bounds_is_refused_by_name) {
         {"output_max_bytes", [](o& x) { x.output_max_bytes = (std::size_t{1} << 40) + 1; }},
         {"buffer_budget_bytes", [](o& x) { x.buffer_budget_bytes = 64 * 1024 - 1; }},
         {"buffer_budget_bytes", [](o& x) { x.buffer_budget_bytes = (std::size_t{1} << 44) + 1; }},
+        {"output_budget_bytes", [](o& x) { x.output_budget_bytes = 1024 * 1024 - 1; }},
+        {"output_budget_bytes", [](o& x) { x.output_budget_bytes = (std::size_t{1} << 44) + 1; }},
         {"scratch_bytes", [](o& x) { x.scratch_bytes = 4 * 1024 - 1; }},
         {"scratch_bytes", [](o& x) { x.scratch_bytes = 1024 * 1024 + 1; }},
         {"handoff_capacity", [](o& x) { x.handoff_capacity = 0; }},
         {"handoff_capacity", [](o& x) { x.handoff_capacity = (1U << 24) + 1; }},
         {"mailbox_capacity", [](o& x) { x.mailbox_capacity = 0; }},
         {"mailbox_capacity", [](o& x) { x.mailbox_capacity = (1U << 28) + 1; }},
+        {"broadcast_capacity", [](o& x) { x.broadcast_capacity = 0; }},
+        {"broadcast_capacity", [](o& x) { x.broadcast_capacity = (1U << 24) + 1; }},
         {"listen_backlog", [](o& x) { x.listen_backlog = 0; }},
         {"listen_backlog", [](o& x) { x.listen_backlog = (1U << 24) + 1; }},
     };
@@ -155,12 +159,17 @@ BOOST_AUTO_TEST_CASE(every_limit_at_its_bounds_is_accepted) {
         [](o& x) { x.output_max_bytes = std::size_t{1} << 40; },
         [](o& x) { x.buffer_budget_bytes = 64 * 1024; },
         [](o& x) { x.buffer_budget_bytes = std::size_t{1} << 44; },
+        [](o& x) { x.output_budget_bytes = 0; },
+        [](o& x) { x.output_budget_bytes = 1024 * 1024; },
+        [](o& x) { x.output_budget_bytes = std::size_t{1} << 44; },
         [](o& x) { x.scratch_bytes = 4 * 1024; },
         [](o& x) { x.scratch_bytes = 1024 * 1024; },
         [](o& x) { x.handoff_capacity = 1; },
         [](o& x) { x.handoff_capacity = 1U << 24; },
         [](o& x) { x.mailbox_capacity = 1; },
         [](o& x) { x.mailbox_capacity = 1U << 28; },
+        [](o& x) { x.broadcast_capacity = 1; },
+        [](o& x) { x.broadcast_capacity = 1U << 24; },
         [](o& x) { x.listen_backlog = 1; },
         [](o& x) { x.listen_backlog = 1U << 24; },
     };
@@ -276,6 +285,7 @@ BOOST_AUTO_TEST_CASE(every_limit_that_costs_memory_has_a_term) {
         {[](o& x) { x.scratch_bytes += 4'096; }, 2 * 4'096},
         {[](o& x) { x.handoff_capacity += 1; }, 8},
         {[](o& x) { x.mailbox_capacity += 1; }, 64},
+        {[](o& x) { x.broadcast_capacity += 1; }, 128},
     };
     for (auto const& each : all) {
         auto more = less;
