@@ -121,7 +121,7 @@ class server : public basic_server {
     /// message (`metrics().callback_failures`). Otherwise as `basic_server::broadcast`.
     template <class Filter>
         requires std::predicate<Filter&, connection_type const&>
-    error_code broadcast(payload message, Filter filter, overflow_policy policy) {
+    error_code broadcast(payload const& message, Filter filter, overflow_policy policy) {
         using filtered = detail::filtered_broadcast<detail::dispatcher<Session, Codec>, Filter>;
         return begin_broadcast([&] {
             return std::make_unique<filtered>(message, policy, dispatcher_, filter);
@@ -129,8 +129,8 @@ class server : public basic_server {
     }
     template <class Filter>
         requires std::predicate<Filter&, connection_type const&>
-    error_code broadcast(payload message, Filter filter) {
-        return broadcast(std::move(message), std::move(filter), limits().overflow);
+    error_code broadcast(payload const& message, Filter filter) {
+        return broadcast(message, std::move(filter), limits().overflow);
     }
 
     /// Encodes a message once and broadcasts it; `how` is what may follow the payload above.

@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(each_send_may_have_a_policy_of_its_own) {
                 BOOST_TEST(sums.messages_dropped_oldest == (oldest ? dropped : 0));
                 BOOST_TEST(sums.messages_dropped_newest == (oldest ? 0 : dropped));
                 BOOST_TEST(sums.shed == 0U);
-                if (!from_outside) BOOST_TEST(refused == (oldest ? 0 : dropped));
+                if (!from_outside) BOOST_TEST(refused.load() == (oldest ? 0 : dropped));
                 // All others come, in order.
                 auto before = mark_of(client.read_frame());
                 BOOST_TEST(before == 0U);
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(each_send_may_have_a_policy_of_its_own) {
                     BOOST_REQUIRE(mark > before);
                     before = mark;
                 }
-                BOOST_TEST((before == count - 1) == oldest);
+                if (oldest) BOOST_TEST(before == count - 1);
             }
         }
     });

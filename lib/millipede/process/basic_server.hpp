@@ -97,8 +97,8 @@ class basic_server {
     /// policy decides, for that connection alone.
     /// \returns mailbox_full, when a worker has `options::broadcast_capacity` of them waiting:
     ///          then nobody gets it; not_running; or success.
-    error_code broadcast(payload message);
-    error_code broadcast(payload message, overflow_policy policy);
+    error_code broadcast(payload const& message);
+    error_code broadcast(payload const& message, overflow_policy policy);
 
   protected:
     explicit basic_server(options wanted);

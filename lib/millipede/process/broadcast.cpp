@@ -7,11 +7,11 @@
 
 namespace millipede {
 
-error_code basic_server::broadcast(payload message) {
-    return broadcast(std::move(message), limits_.overflow);
+error_code basic_server::broadcast(payload const& message) {
+    return broadcast(message, limits_.overflow);
 }
 
-error_code basic_server::broadcast(payload message, overflow_policy policy) {
+error_code basic_server::broadcast(payload const& message, overflow_policy policy) {
     return begin_broadcast([&] { return std::make_unique<detail::broadcast>(message, policy); });
 }
 
