@@ -5,8 +5,13 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <utility>
@@ -226,6 +231,65 @@ BOOST_AUTO_TEST_CASE(the_largest_of_all_workers_are_shed_and_the_others_served) 
         for (std::size_t index = 2; index < 6; ++index) // who was, and reads on
             BOOST_TEST((clients[index].read(50'000) == std::string(50'000, 's')));
     });
+}
+
+namespace {
+
+// What a server logs at warning while one peer does not read, until `enough(metrics)`.
+template <class Enough>
+std::vector<std::string> warnings_of(overflow_policy policy, Enough enough) {
+    auto file = std::filesystem::temp_directory_path() /
+                ("millipede-overflow-" + std::to_string(::getpid()) + ".log");
+    {
+        auto wanted = quiet_options();
+        wanted.output_max_bytes = 50'000;
+        wanted.log.level = millipede::warning;
+        wanted.log.file = file.string();
+        recorded<connection_id> ids;
+        running_server<> host{wanted};
+        host.server.on_open([&](auto& connection) { ids.add(connection.id()); });
+        host.start();
+        auto client = host.connect(8 * 1024);
+        BOOST_REQUIRE(ids.wait_for(1));
+        BOOST_TEST(eventually([&] {
+            for (std::uint32_t mark = 0; mark < 100; ++mark)
+                host.server.send(ids.at(0), item{mark}, policy);
+            return enough(host.server.metrics());
+        }));
+    }
+    std::vector<std::string> lines;
+    std::ifstream stream{file};
+    for (std::string line; std::getline(stream, line);)
+        lines.push_back(line);
+    std::filesystem::remove(file);
+    return lines;
+}
+
+bool has(std::string const& line, std::string_view part) {
+    return line.find(part) != std::string::npos;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(drops_are_logged_ten_times_a_second_at_most) {
+    auto begin = std::chrono::steady_clock::now();
+    auto lines = warnings_of(overflow_policy::drop_newest,
+                             [](auto const& sums) { return sums.messages_dropped > 50'000; });
+    auto seconds = std::chrono::ceil<std::chrono::seconds>(std::chrono::steady_clock::now() - begin);
+    auto drops = std::count_if(lines.begin(), lines.end(), [](std::string const& line) {
+        return has(line, "output full for 127.0.0.1:") && has(line, "bytes dropped (drop_newest)");
+    });
+    BOOST_TEST(drops >= 1);
+    BOOST_TEST(drops <= 10 * (seconds.count() + 1));
+    BOOST_TEST(has(lines.back(), "more suppressed"));
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_that_is_shed_is_logged) {
+    auto lines = warnings_of(overflow_policy::close,
+                             [](auto const& sums) { return sums.shed == 1; });
+    BOOST_TEST(std::count_if(lines.begin(), lines.end(), [](std::string const& line) {
+        return has(line, "shed 127.0.0.1:") && has(line, "output full; connection closed");
+    }) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(an_overflow_handler_comes_before_the_start) {

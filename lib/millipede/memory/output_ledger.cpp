@@ -13,7 +13,7 @@ output_ledger::charge output_ledger::take(payload const& bytes) noexcept {
     auto place = bytes.bytes().data();
     if (!latest_ || latest_->first != place) {
         try {
-            latest_ = &*holders_.try_emplace(place, 0).first;
+            latest_ = &*holders_.try_emplace(place, 0U).first;
         } catch (std::bad_alloc const&) {
             return whole(); // more than it is, and so on the safe side
         }
