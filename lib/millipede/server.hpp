@@ -86,10 +86,10 @@ class server : public basic_server {
     }
 
     /// Calls `handler(connection, overflow_event)` when messages to a connection were dropped
-    /// because its output was full, with the number of them since the last such call: at most once
-    /// per turn of its worker. What the handler itself sends and finds dropped is counted in
-    /// `metrics()`, and not told again. A connection that is closed for its output is told to
-    /// `on_close` (`errc::output_full`, `buffers_exhausted`, `output_budget_exceeded`).
+    /// because its output was full, all of one turn of its worker together. What the handler itself
+    /// sends and finds dropped is counted in `metrics()`, and not told again. A connection that is
+    /// closed for its output is told to `on_close` (`errc::output_full`, `buffers_exhausted`,
+    /// `output_budget_exceeded`).
     template <class Handler>
         requires std::invocable<Handler&, connection_type&, overflow_event const&>
     void on_overflow(Handler handler) {

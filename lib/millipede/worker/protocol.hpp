@@ -28,7 +28,7 @@ class protocol {
     virtual input_result on_input(basic_connection& connection,
                                   std::span<std::byte const> input) = 0;
 
-    /// Messages to it were dropped since the last such call; once per turn at most.
+    /// Messages to it were dropped since the last such call.
     virtual void on_overflow(basic_connection& connection, overflow_event const& event) = 0;
 
     /// It has ended, once for every `on_open`: calls the handler, destroys the session. Nothing
