@@ -22,11 +22,10 @@ from harness import (DEADLINE, LARGE, SANITIZER, Client, NetTest, Witness, echo_
                      memory_of, raise_descriptor_limit, wait_until)
 
 SECONDS = float(os.environ.get("MILLIPEDE_SLOW_SECONDS", "4"))
-READERS = 1000
-SLEEPERS = 1000
+READERS = SLEEPERS = 300 if SANITIZER else 1000
 BEGIN, NEWS, END = 1, 2, 3
 FRAME_BYTES = 1000
-FRAMES_PER_SECOND = 10 if SANITIZER else 20  # to 1,000 readers: so many MB/s
+FRAMES_PER_SECOND = 20  # to 1,000 readers: so many MB/s
 FRAMES = int(SECONDS * FRAMES_PER_SECOND)
 MIB = 1 << 20
 OVERHEAD = 3 * MIB  # beside queues: their spare room, the allocator's, a record per slow connection
