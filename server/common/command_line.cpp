@@ -63,8 +63,8 @@ setting overflow_setting(millipede::overflow_policy& target) {
                 else if (text == "drop-oldest")
                     target = overflow_policy::drop_oldest;
                 else
-                    throw std::invalid_argument{
-                        "'" + text + "' is none of close, drop-newest, drop-oldest"};
+                    throw std::invalid_argument{"'" + text +
+                                                "' is none of close, drop-newest, drop-oldest"};
             }};
 }
 

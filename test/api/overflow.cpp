@@ -275,7 +275,8 @@ BOOST_AUTO_TEST_CASE(drops_are_logged_ten_times_a_second_at_most) {
     auto begin = std::chrono::steady_clock::now();
     auto lines = warnings_of(overflow_policy::drop_newest,
                              [](auto const& sums) { return sums.messages_dropped > 50'000; });
-    auto seconds = std::chrono::ceil<std::chrono::seconds>(std::chrono::steady_clock::now() - begin);
+    auto seconds =
+        std::chrono::ceil<std::chrono::seconds>(std::chrono::steady_clock::now() - begin);
     auto drops = std::count_if(lines.begin(), lines.end(), [](std::string const& line) {
         return has(line, "output full for 127.0.0.1:") && has(line, "bytes dropped (drop_newest)");
     });
@@ -287,11 +288,12 @@ BOOST_AUTO_TEST_CASE(drops_are_logged_ten_times_a_second_at_most) {
 }
 
 BOOST_AUTO_TEST_CASE(a_connection_that_is_shed_is_logged) {
-    auto lines = warnings_of(overflow_policy::close,
-                             [](auto const& sums) { return sums.shed == 1; });
+    auto lines =
+        warnings_of(overflow_policy::close, [](auto const& sums) { return sums.shed == 1; });
     BOOST_TEST(std::count_if(lines.begin(), lines.end(), [](std::string const& line) {
-        return has(line, "shed 127.0.0.1:") && has(line, "output full; connection closed");
-    }) == 1);
+                   return has(line, "shed 127.0.0.1:") &&
+                          has(line, "output full; connection closed");
+               }) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(an_overflow_handler_comes_before_the_start) {

@@ -41,9 +41,8 @@ bool read_publisher_settings(publisher_settings& settings, int argc, char const*
                    settings.frame_bytes =
                        static_cast<std::uint32_t>(parse_number(text, 12, 65'535));
                }});
-    table.add({"every", "TIME", "the time between two", [&](std::string const& text) {
-                   settings.every = parse_duration(text).value;
-               }});
+    table.add({"every", "TIME", "the time between two",
+               [&](std::string const& text) { settings.every = parse_duration(text).value; }});
     program about{"millipede-test-publisher", "0", "Broadcasts numbered frames."};
     return read_settings(about, {}, table, argc, argv);
 }

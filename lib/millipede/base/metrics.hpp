@@ -51,16 +51,16 @@ struct basic_metrics {
     Cell messages_received{};
     Cell bytes_received{};
     Cell bytes_sent{};
-    Cell messages_dropped{};  ///< Messages not sent because the connection's output was full.
-    Cell writes_blocked{};    ///< Times that a peer took no more and output had to be queued.
-    Cell stale_requests{};    ///< Sends and posts to a connection that had ended.
-    Cell callback_failures{}; ///< Exceptions from on_close, every() or a posted function.
-    Cell bytes_dropped{};          ///< The size of `messages_dropped`.
+    Cell messages_dropped{};        ///< Messages not sent because the connection's output was full.
+    Cell writes_blocked{};          ///< Times that a peer took no more and output had to be queued.
+    Cell stale_requests{};          ///< Sends and posts to a connection that had ended.
+    Cell callback_failures{};       ///< Exceptions from on_close, every() or a posted function.
+    Cell bytes_dropped{};           ///< The size of `messages_dropped`.
     Cell messages_dropped_newest{}; ///< Of `messages_dropped`, those sent with `drop_newest` ...
     Cell messages_dropped_oldest{}; ///< ... and those with `drop_oldest`.
-    Cell bytes_shed{};             ///< Unsent output thrown away with connections that were shed.
-    Cell shed_for_budget{};        ///< Connections shed for having the most, when all had too much.
-    Cell output_held_bytes{};      ///< Unsent output held now; see `options::output_budget_bytes`.
+    Cell bytes_shed{};              ///< Unsent output thrown away with connections that were shed.
+    Cell shed_for_budget{};   ///< Connections shed for having the most, when all had too much.
+    Cell output_held_bytes{}; ///< Unsent output held now; see `options::output_budget_bytes`.
 
     /// Calls `f(name, cell)` for every counter.
     template <class Self, class F>

@@ -111,8 +111,8 @@ std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_b
         {"log lines waiting, at most", limits.log.queue_capacity, 4'096},
         {"hand-over queues", workers * limits.handoff_capacity, 8},
         {"mailboxes, at most, without their payloads", workers * limits.mailbox_capacity, 64},
-        {"broadcasts waiting, at most, without their payloads",
-         workers * limits.broadcast_capacity, 128},
+        {"broadcasts waiting, at most, without their payloads", workers * limits.broadcast_capacity,
+         128},
     };
 }
 

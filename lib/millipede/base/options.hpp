@@ -62,9 +62,9 @@ struct options {
     /// Bytes of unsent output, 64 per message included, that all connections together may have,
     /// over all workers. A payload that waits at many connections counts once per worker, as it is
     /// held once. From fifteen sixteenths on, the connections with the most are closed
-    /// (`errc::output_budget_exceeded`), the largest first to within a factor of two. A worker looks
-    /// whenever its output has grown by a 32nd of its share, after its turn. 0: none. At least
-    /// 1 MiB. Whatever stands here, each worker does the same when seven eighths of its
+    /// (`errc::output_budget_exceeded`), the largest first to within a factor of two. A worker
+    /// looks whenever its output has grown by a 32nd of its share, after its turn. 0: none. At
+    /// least 1 MiB. Whatever stands here, each worker does the same when seven eighths of its
     /// `buffer_budget_bytes` are in use.
     std::size_t output_budget_bytes = 256 * 1024 * 1024;
 

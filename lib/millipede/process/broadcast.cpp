@@ -15,8 +15,8 @@ error_code basic_server::broadcast(payload const& message, overflow_policy polic
     return begin_broadcast([&] { return std::make_unique<detail::broadcast>(message, policy); });
 }
 
-error_code basic_server::begin_broadcast(
-    std::function<std::unique_ptr<detail::broadcast>()> const& make) {
+error_code
+basic_server::begin_broadcast(std::function<std::unique_ptr<detail::broadcast>()> const& make) {
     if (!started_) return errc::not_running;
     // All that may fail comes first.
     std::vector<std::unique_ptr<detail::broadcast_mail>> letters;

@@ -143,8 +143,8 @@ bool output::make_room(connection_record& record, std::size_t bytes, overflow_po
     if (policy != overflow_policy::drop_oldest) return false;
     auto& queue = record.extra->output;
     auto wanted = bytes + write_queue::entry_bytes;
-    auto dropped = queue.drop_oldest(queue.held_bytes() + wanted - limits_->output_max_bytes,
-                                     pool_->ledger());
+    auto dropped =
+        queue.drop_oldest(queue.held_bytes() + wanted - limits_->output_max_bytes, pool_->ledger());
     if (dropped.messages != 0) count_dropped(record, dropped, policy);
     pool_->weigh(record);
     return queue.empty() || queue.held_bytes() + wanted <= limits_->output_max_bytes;

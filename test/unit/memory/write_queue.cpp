@@ -18,9 +18,9 @@
 BOOST_AUTO_TEST_SUITE(write_queue)
 
 using millipede::payload;
-using millipede::test::text_of;
 using millipede::detail::buffer_budget;
 using millipede::detail::output_ledger;
+using millipede::test::text_of;
 
 namespace {
 

@@ -61,8 +61,7 @@ struct bench {
         for (int times = 0; times < count; ++times) {
             pipes.push_back(std::make_shared<test::memory_pipe>(subject.context()));
             subject.adopt(
-                std::make_unique<carrier>(test::memory_stream{subject.context(), pipes.back()}),
-                0);
+                std::make_unique<carrier>(test::memory_stream{subject.context(), pipes.back()}), 0);
         }
         run();
     }
@@ -166,9 +165,8 @@ BOOST_AUTO_TEST_CASE(a_walk_with_large_messages_leaves_others_their_turn_sooner)
 BOOST_AUTO_TEST_CASE(a_filter_chooses_by_the_session) {
     bench the;
     the.adopt(10);
-    BOOST_TEST(!the.send("odd", [](connection_type const& connection) {
-        return connection->number % 2 == 1;
-    }));
+    BOOST_TEST(!the.send(
+        "odd", [](connection_type const& connection) { return connection->number % 2 == 1; }));
     the.run();
     for (std::size_t index = 0; index < the.pipes.size(); ++index)
         BOOST_TEST(the.pipes[index]->written == (index % 2 == 1 ? "odd" : ""));
@@ -196,11 +194,10 @@ BOOST_AUTO_TEST_CASE(those_of_another_protocol_are_not_asked) {
     the.adopt(2);
     dispatcher_type stranger{millipede::frame_codec{}};
     auto everybody = [](connection_type const&) { return true; };
-    using filtered =
-        millipede::detail::filtered_broadcast<dispatcher_type, decltype(everybody)>;
+    using filtered = millipede::detail::filtered_broadcast<dispatcher_type, decltype(everybody)>;
     payload message{test::bytes_of("x")};
-    the.subject.post_admitted(std::make_unique<broadcast_mail>(std::make_unique<filtered>(
-        message, overflow_policy::close, stranger, everybody)));
+    the.subject.post_admitted(std::make_unique<broadcast_mail>(
+        std::make_unique<filtered>(message, overflow_policy::close, stranger, everybody)));
     the.run();
     for (auto const& pipe : the.pipes)
         BOOST_TEST(pipe->written == "");
@@ -234,9 +231,9 @@ BOOST_AUTO_TEST_CASE(a_worker_that_ends_with_broadcasts_under_way_lets_go_of_the
         bench the;
         the.adopt(1'500);
         for (int times = 0; times < 2; ++times) {
-            auto letter = std::make_unique<broadcast_mail>(
-                std::make_unique<millipede::detail::broadcast>(payload{test::bytes_of("x")},
-                                                               overflow_policy::close));
+            auto letter =
+                std::make_unique<broadcast_mail>(std::make_unique<millipede::detail::broadcast>(
+                    payload{test::bytes_of("x")}, overflow_policy::close));
             BOOST_TEST(letter->enter(room));
             BOOST_TEST(!the.subject.post_admitted(std::move(letter)));
         }
@@ -251,8 +248,8 @@ BOOST_AUTO_TEST_CASE(a_worker_that_ends_with_broadcasts_under_way_lets_go_of_the
 BOOST_AUTO_TEST_CASE(a_worker_that_does_not_run_takes_none) {
     millipede::options limits = small_options();
     millipede::detail::worker idle{0, limits, {}};
-    BOOST_TEST(idle.post_admitted(std::make_unique<broadcast_mail>(
-                   std::make_unique<millipede::detail::broadcast>(
+    BOOST_TEST(idle.post_admitted(
+                   std::make_unique<broadcast_mail>(std::make_unique<millipede::detail::broadcast>(
                        payload{}, overflow_policy::close))) == errc::not_running);
 }
 

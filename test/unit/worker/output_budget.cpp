@@ -18,10 +18,11 @@ namespace {
 
 // Three workers, whose figures the test sets.
 struct fixture {
-    explicit fixture(std::size_t max_bytes = 1'600) : subject{max_bytes, 3, [this](auto worker) {
-                                                          asked.push_back(worker);
-                                                          if (no_memory) throw std::bad_alloc{};
-                                                      }} {
+    explicit fixture(std::size_t max_bytes = 1'600)
+        : subject{max_bytes, 3, [this](auto worker) {
+                      asked.push_back(worker);
+                      if (no_memory) throw std::bad_alloc{};
+                  }} {
         for (std::uint32_t worker = 0; worker < 3; ++worker)
             subject.join(worker, held[worker], classes[worker]);
     }

@@ -460,8 +460,7 @@ BOOST_AUTO_TEST_CASE(without_a_write_timeout_the_idle_timeout_bounds_those_who_t
         auto pipe = the.adopt_blocked();
         BOOST_TEST(!the.send(0, text('x')));
         the.run();
-        if (flushing)
-            the.subject.with(the.ids[0], [](auto& connection) { connection.close(); });
+        if (flushing) the.subject.with(the.ids[0], [](auto& connection) { connection.close(); });
         BOOST_TEST(the.run_until([&] { return pipe->closed; }));
         BOOST_REQUIRE(the.endings.size() == 1U);
         BOOST_TEST(the.endings[0].reason ==
