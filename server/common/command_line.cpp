@@ -31,6 +31,31 @@ setting listen_setting(millipede::options& limits) {
             [&] { limits.listen.clear(); }};
 }
 
+setting bytes_setting(std::string name, std::string help, std::size_t& target, std::uint64_t least,
+                      std::uint64_t most) {
+    help += " [" + std::to_string(target) + "]";
+    return {std::move(name), "BYTES", std::move(help),
+            [&target, least, most](std::string const& text) {
+                target = static_cast<std::size_t>(parse_number(text, least, most));
+            }};
+}
+
+setting overflow_setting(millipede::overflow_policy& target) {
+    using millipede::overflow_policy;
+    return {"overflow", "POLICY", "and beyond it: close, drop-newest or drop-oldest [close]",
+            [&target](std::string const& text) {
+                if (text == "close")
+                    target = overflow_policy::close;
+                else if (text == "drop-newest")
+                    target = overflow_policy::drop_newest;
+                else if (text == "drop-oldest")
+                    target = overflow_policy::drop_oldest;
+                else
+                    throw std::invalid_argument{"'" + text +
+                                                "' is none of close, drop-newest, drop-oldest"};
+            }};
+}
+
 setting transport_setting(millipede::transport_kind& target) {
     return {"transport", "KIND", "epoll, or asio: portable, larger, slower [epoll]",
             [&target](std::string const& text) {
@@ -141,6 +166,11 @@ void add_server_settings(settings_table& table, millipede::options& limits) {
     table.add(time_setting("stop-timeout", "after a signal, cut off what is not sent by then",
                            limits.stop_timeout));
     add_admission_settings(table, limits);
+    table.add(bytes_setting("output-max-bytes", "unsent output of one connection",
+                            limits.output_max_bytes, 1, std::uint64_t{1} << 40));
+    table.add(overflow_setting(limits.overflow));
+    table.add(bytes_setting("output-budget-bytes", "of all: shed the largest; 0: no limit",
+                            limits.output_budget_bytes, 0, std::uint64_t{1} << 44));
     table.add(transport_setting(limits.transport));
     table.add(log_level_setting(limits.log.level));
     table.add({"log-file", "FILE", "log to a rotating file instead of standard error",

@@ -24,7 +24,8 @@ OPTIONS = ["--listen", "--config", "--init-conf", "--help", "--version", "--work
            "--accepts-per-second-per-source", "--accepts-burst-per-source",
            "--first-message-timeout", "--message-timeout", "--messages-per-second",
            "--messages-burst", "--bytes-per-second", "--bytes-burst", "--over-rate",
-           "--tcp-user-timeout", "--keepalive-idle", "--keepalive-interval", "--keepalive-probes"]
+           "--tcp-user-timeout", "--keepalive-idle", "--keepalive-interval", "--keepalive-probes",
+           "--output-max-bytes", "--overflow", "--output-budget-bytes"]
 
 SHIPPED_INIT_CONF = """\
 # MarioTCP's own settings, as they are shipped
@@ -130,6 +131,9 @@ class BadOptions(OptionsTest):
         "keepalive-idle": ["60", "1500ms", "32768s"],
         "keepalive-interval": ["10", "999ms"],
         "keepalive-probes": ["128", "-1"],
+        "output-max-bytes": ["0", "-1", "64KiB", "", "1099511627777"],
+        "overflow": ["drop", "drop_oldest", ""],
+        "output-budget-bytes": ["-1", "256MiB", "1048575", "17592186044417"],
         "listen": ["nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:-1",
                    "300.0.0.1:80", "127.0.0.1:http!", "[::1:0", ":::1:", "", "1.2.3.4.5:0"],
     }
@@ -174,7 +178,8 @@ class BadOptions(OptionsTest):
     def test_good_extremes_are_accepted(self):
         server = self.serve(workers=1, connections=1, frame_max=65535, magic="0xffffffff",
                             idle_timeout="24h", write_timeout="1m", linger_timeout="1ms",
-                            stop_timeout="1500ms", log_level="trace")
+                            stop_timeout="1500ms", log_level="trace", output_max_bytes=1,
+                            overflow="drop-newest", output_budget_bytes=0)
         self.assert_speaks(server, 0xFFFFFFFF)
 
     def test_magic_in_decimal(self):
@@ -221,6 +226,9 @@ tcp-user-timeout = 30s
 keepalive-idle = 60s
 keepalive-interval = 10s
 keepalive-probes = 3
+output-max-bytes = 65536
+overflow = drop-oldest
+output-budget-bytes = 1048576
 """)
         server = self.serve(config=config, listen=None, workers=None, connections=None,
                             report_every=None, transport=None, log_file=None)

@@ -46,6 +46,8 @@ char const* text_of(errc code) noexcept {
         return "message timeout";
     case errc::too_fast:
         return "too fast";
+    case errc::output_budget_exceeded:
+        return "output budget exceeded";
     }
     return "unknown error";
 }
@@ -129,6 +131,7 @@ close_reason reason_of(error_code const& code) noexcept {
         return close_reason::refused;
     case errc::output_full:
     case errc::buffers_exhausted:
+    case errc::output_budget_exceeded:
         return close_reason::shed;
     case errc::stopping:
         return close_reason::stopping;

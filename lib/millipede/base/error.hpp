@@ -33,6 +33,9 @@ enum class errc {
     first_message_timeout, ///< No complete message came for `options::first_message_timeout`.
     message_timeout,       ///< A message was begun, and not complete in `options::message_timeout`.
     too_fast,              ///< More messages or bytes per second than the options allow.
+    /// All connections together had too much unsent output, and this one was among those with the
+    /// most.
+    output_budget_exceeded,
 };
 
 /// The kinds of endings, for `on_close`: compare a code with one of these.

@@ -246,4 +246,9 @@ std::optional<std::uint64_t> log_limiter::remaining() noexcept {
     return std::exchange(suppressed_, 0);
 }
 
+std::string suppressed_note(std::uint64_t count) {
+    if (count == 0) return {};
+    return " (" + std::to_string(count) + " more suppressed before)";
+}
+
 } // namespace millipede

@@ -145,4 +145,8 @@ class log_limiter {
     std::uint64_t suppressed_ = 0;
 };
 
+/// What a line that was admitted says about those before it: " (3 more suppressed before)", or
+/// nothing when there were none.
+std::string suppressed_note(std::uint64_t count);
+
 } // namespace millipede

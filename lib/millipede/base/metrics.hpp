@@ -46,15 +46,21 @@ struct basic_metrics {
     Cell stopped{};         ///< ... because the server stopped.
     Cell closed_by_server{}; ///< ... because a handler closed it.
     Cell handler_failures{}; ///< ... because a handler let an exception escape.
-    Cell cut{};      ///< Connections whose last output was cut off: stop deadline or write timeout.
+    Cell cut{}; ///< Connections whose last output was cut off: stop deadline, write timeout, shed.
     Cell released{}; ///< Sockets that workers are done with, connections or not.
     Cell messages_received{};
     Cell bytes_received{};
     Cell bytes_sent{};
-    Cell messages_dropped{};  ///< Messages not sent because the connection's output was full.
-    Cell writes_blocked{};    ///< Times that a peer took no more and output had to be queued.
-    Cell stale_requests{};    ///< Sends and posts to a connection that had ended.
-    Cell callback_failures{}; ///< Exceptions from on_close, every() or a posted function.
+    Cell messages_dropped{};        ///< Messages not sent because the connection's output was full.
+    Cell writes_blocked{};          ///< Times that a peer took no more and output had to be queued.
+    Cell stale_requests{};          ///< Sends and posts to a connection that had ended.
+    Cell callback_failures{};       ///< Exceptions from on_close, every() or a posted function.
+    Cell bytes_dropped{};           ///< The size of `messages_dropped`.
+    Cell messages_dropped_newest{}; ///< Of `messages_dropped`, those sent with `drop_newest` ...
+    Cell messages_dropped_oldest{}; ///< ... and those with `drop_oldest`.
+    Cell bytes_shed{};              ///< Unsent output thrown away with connections that were shed.
+    Cell shed_for_budget{};   ///< Connections shed for having the most, when all had too much.
+    Cell output_held_bytes{}; ///< Unsent output held now; see `options::output_budget_bytes`.
 
     // Newcomers that were accepted and closed at once ...
     Cell newcomers_over_limit{};        ///< ... because of `connections_max`.
@@ -92,6 +98,12 @@ struct basic_metrics {
         f("writes_blocked", self.writes_blocked);
         f("stale_requests", self.stale_requests);
         f("callback_failures", self.callback_failures);
+        f("bytes_dropped", self.bytes_dropped);
+        f("messages_dropped_newest", self.messages_dropped_newest);
+        f("messages_dropped_oldest", self.messages_dropped_oldest);
+        f("bytes_shed", self.bytes_shed);
+        f("shed_for_budget", self.shed_for_budget);
+        f("output_held_bytes", self.output_held_bytes);
         f("newcomers_over_limit", self.newcomers_over_limit);
         f("newcomers_over_source_limit", self.newcomers_over_source_limit);
         f("newcomers_over_rate", self.newcomers_over_rate);

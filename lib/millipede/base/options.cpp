@@ -135,9 +135,13 @@ options validated(options wanted) {
     check_range<std::size_t>("output_max_bytes", limits.output_max_bytes, 1, std::size_t{1} << 40);
     check_range<std::size_t>("buffer_budget_bytes", limits.buffer_budget_bytes, 64 * 1024,
                              std::size_t{1} << 44);
+    if (limits.output_budget_bytes != 0)
+        check_range<std::size_t>("output_budget_bytes", limits.output_budget_bytes, 1024 * 1024,
+                                 std::size_t{1} << 44);
     check_range<std::size_t>("scratch_bytes", limits.scratch_bytes, 4 * 1024, 1024 * 1024);
     check_range("handoff_capacity", limits.handoff_capacity, 1U, 1U << 24);
     check_range("mailbox_capacity", limits.mailbox_capacity, 1U, 1U << 28);
+    check_range("broadcast_capacity", limits.broadcast_capacity, 1U, 1U << 24);
     check_range("listen_backlog", limits.listen_backlog, 1U, 1U << 24);
     check_admission(limits);
     check_descriptors(limits);
@@ -155,6 +159,8 @@ std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_b
         {"log lines waiting, at most", limits.log.queue_capacity, 4'096},
         {"hand-over queues", workers * limits.handoff_capacity, 16},
         {"mailboxes, at most, without their payloads", workers * limits.mailbox_capacity, 64},
+        {"broadcasts waiting, at most, without their payloads", workers * limits.broadcast_capacity,
+         128},
     };
     if (limits.connections_per_source_max != 0 || limits.accepts_per_second_per_source != 0) {
         budget_term sources{{}, workers * limits.connections_per_worker, 72};

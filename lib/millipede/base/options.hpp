@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millipede/base/log.hpp>
+#include <millipede/base/overflow.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -11,13 +12,6 @@
 #include <vector>
 
 namespace millipede {
-
-/// What a full output queue of one connection does with the next message.
-enum class overflow_policy {
-    close,       ///< Closes the connection (`errc::output_full`). For streams that must be whole.
-    drop_newest, ///< Does not send the new message. For queues where the old matters.
-    drop_oldest, ///< Drops whole waiting messages until the new one fits. For states and prices.
-};
 
 /// What carries the bytes of an accepted socket.
 enum class transport_kind {
@@ -46,11 +40,15 @@ struct options {
     std::uint32_t connections_per_worker = 0;
 
     /// Closes a connection from which no byte was read for so long. 0: never. Comes at most a
-    /// quarter of it late, or two seconds. Begins anew when a blocked peer takes output again. 5
-    /// minutes is below the usual timeouts of NAT devices.
+    /// quarter of it late, or two seconds. While a peer takes no output it is not read, and the
+    /// write timeout stands in; this one begins anew when the peer takes output again. 5 minutes is
+    /// below the usual timeouts of NAT devices.
     std::chrono::milliseconds idle_timeout = std::chrono::minutes{5};
 
-    /// Closes a connection whose peer took none of the waiting output for so long. 0: never.
+    /// Closes a connection whose peer took none of the waiting output for so long, whether the
+    /// connection is open or has been closed and waits for its last output to leave. 0: the idle
+    /// timeout stands in; when both are 0, never: then only memory bounds it (`output_max_bytes`,
+    /// `output_budget_bytes`).
     std::chrono::milliseconds write_timeout = std::chrono::seconds{30};
 
     /// How long a connection that the server closes may stay to take its last bytes: closing at
@@ -62,9 +60,19 @@ struct options {
 
     /// Bytes of unsent output, 64 per message included, that one connection may have; beyond it
     /// `overflow` decides. An empty queue takes one message of any size, and replies that were
-    /// gathered before the peer ceased to read.
+    /// gathered before the peer ceased to read. Shared payloads count here in full.
     std::size_t output_max_bytes = 256 * 1024;
+    /// For messages that were not sent with a policy of their own.
     overflow_policy overflow = overflow_policy::close;
+
+    /// Bytes of unsent output, 64 per message included, that all connections together may have,
+    /// over all workers. A payload that waits at many connections counts once per worker, as it is
+    /// held once. From fifteen sixteenths on, the connections with the most are closed
+    /// (`errc::output_budget_exceeded`), the largest first to within a factor of two. A worker
+    /// looks whenever its output has grown by a 32nd of its share, after its turn. 0: none. At
+    /// least 1 MiB. Whatever stands here, each worker does the same when seven eighths of its
+    /// `buffer_budget_bytes` are in use.
+    std::size_t output_budget_bytes = 256 * 1024 * 1024;
 
     /// Bytes that incomplete messages and unsent output may hold in one worker; a connection that
     /// needs more is closed (`errc::buffers_exhausted`). Bounds the memory of slow-frame attacks.
@@ -81,6 +89,10 @@ struct options {
     /// Sends and posts from other threads that may wait for one worker; more are refused
     /// (`errc::mailbox_full`), so that a stalled worker cannot eat the memory.
     std::uint32_t mailbox_capacity = 65'536;
+
+    /// Broadcasts that may wait for one worker or be under way there; more are refused
+    /// (`errc::mailbox_full`), so that a publisher faster than the workers cannot eat the memory.
+    std::uint32_t broadcast_capacity = 1'024;
 
     /// Connections that the kernel completes before they are accepted; it caps this to
     /// net.core.somaxconn.

@@ -2,6 +2,7 @@
 #include <millipede/memory/write_queue.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace millipede::detail {
 namespace {
@@ -10,11 +11,17 @@ constexpr std::size_t kept_entries_max = 64;
 
 } // namespace
 
-void write_queue::push(payload bytes, bool droppable) {
-    if (bytes.empty()) return;
-    auto size = bytes.size();
-    entries_.push_back({std::move(bytes), 0, droppable});
-    bytes_ += size;
+bool write_queue::push(payload bytes, bool droppable, output_ledger& ledger) {
+    if (bytes.empty()) return true;
+    entries_.emplace_back(); // first, for this may throw, and then nothing must have been counted
+    auto charge = ledger.take(bytes);
+    if (charge == output_ledger::charge::none) {
+        entries_.pop_back();
+        return false;
+    }
+    bytes_ += bytes.size();
+    entries_.back() = {std::move(bytes), 0, droppable, charge};
+    return true;
 }
 
 std::size_t write_queue::gather(std::span<iovec> buffers) const noexcept {
@@ -27,7 +34,7 @@ std::size_t write_queue::gather(std::span<iovec> buffers) const noexcept {
     return count;
 }
 
-void write_queue::consume(std::size_t bytes) noexcept {
+void write_queue::consume(std::size_t bytes, output_ledger& ledger) noexcept {
     assert(bytes <= bytes_);
     bytes_ -= bytes;
     while (bytes > 0) {
@@ -36,6 +43,7 @@ void write_queue::consume(std::size_t bytes) noexcept {
         entry.written += taken;
         bytes -= taken;
         if (entry.written == entry.bytes.size()) {
+            ledger.give_back(entry.bytes, entry.charge);
             entry.bytes = {};
             ++front_;
         }
@@ -43,28 +51,42 @@ void write_queue::consume(std::size_t bytes) noexcept {
     compact();
 }
 
-std::size_t write_queue::drop_oldest(std::size_t bytes) noexcept {
-    std::size_t messages = 0;
+write_queue::dropped write_queue::drop_oldest(std::size_t bytes, output_ledger& ledger) noexcept {
+    dropped result;
     std::size_t freed = 0;
-    auto kept = entries_.begin() + static_cast<std::ptrdiff_t>(front_);
-    for (auto entry = kept; entry != entries_.end(); ++entry) {
-        if (freed < bytes && entry->droppable && entry->written == 0) {
-            freed += entry->bytes.size() + entry_bytes;
-            bytes_ -= entry->bytes.size();
-            ++messages;
-        } else {
-            if (kept != entry) *kept = std::move(*entry);
-            ++kept;
-        }
+    auto end = front_;
+    for (; end < entries_.size() && freed < bytes; ++end) {
+        auto& entry = entries_[end];
+        if (!entry.droppable || entry.written != 0) continue;
+        freed += entry.bytes.size() + entry_bytes;
+        result.bytes += entry.bytes.size();
+        ++result.messages;
+        ledger.give_back(entry.bytes, entry.charge);
+        entry.bytes = {}; // marks it
     }
-    entries_.erase(kept, entries_.end());
-    return messages;
+    bytes_ -= result.bytes;
+    // The few that stay among them close up to the rest: moving the long rest would cost a full
+    // queue of small messages a walk for each new one.
+    auto kept = end;
+    for (auto index = end; index-- > front_;) {
+        if (entries_[index].bytes.empty()) continue;
+        if (--kept != index) entries_[kept] = std::move(entries_[index]);
+    }
+    front_ = kept;
+    compact();
+    return result;
 }
 
-void write_queue::clear() noexcept {
+void write_queue::clear(output_ledger& ledger) noexcept {
+    for (; front_ < entries_.size(); ++front_)
+        ledger.give_back(entries_[front_].bytes, entries_[front_].charge);
+    begin_anew();
+}
+
+void write_queue::begin_anew() noexcept {
     // The room of a burst is not kept: it would be counted nowhere.
     if (entries_.capacity() > kept_entries_max)
-        entries_ = {};
+        entries_ = std::vector<queued>{}; // `= {}` would keep its memory
     else
         entries_.clear();
     front_ = 0;
@@ -72,7 +94,7 @@ void write_queue::clear() noexcept {
 }
 
 void write_queue::compact() noexcept {
-    if (bytes_ == 0) return clear();
+    if (bytes_ == 0) return begin_anew();
     // Half of the entries at a time: each one moves O(1) times on average.
     if (front_ == 0 || front_ * 2 < entries_.size()) return;
     entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(front_));

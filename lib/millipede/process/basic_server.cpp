@@ -18,12 +18,16 @@ using namespace std::chrono_literals;
 
 class payload_mail final : public detail::mail {
   public:
-    payload_mail(connection_id id, payload message) : id_{id}, message_{std::move(message)} {}
-    void run(detail::worker& recipient) override { recipient.send(id_, std::move(message_)); }
+    payload_mail(connection_id id, payload message, overflow_policy policy)
+        : id_{id}, message_{std::move(message)}, policy_{policy} {}
+    void run(detail::worker& recipient) override {
+        recipient.send(id_, std::move(message_), policy_);
+    }
 
   private:
     connection_id id_;
     payload message_;
+    overflow_policy policy_;
 };
 
 std::string with_thousands(std::uint64_t number) {
@@ -181,10 +185,15 @@ metrics basic_server::metrics() const {
 }
 
 error_code basic_server::send(connection_id id, payload message) {
+    return send(id, std::move(message), limits_.overflow);
+}
+
+error_code basic_server::send(connection_id id, payload message, overflow_policy policy) {
     auto* recipient = started_ ? workers_->find(id.worker()) : nullptr;
     if (!recipient) return started_ ? errc::stale_connection : errc::not_running;
-    if (recipient == detail::worker::current()) return recipient->send(id, std::move(message));
-    return recipient->post(std::make_unique<payload_mail>(id, std::move(message)));
+    if (recipient == detail::worker::current())
+        return recipient->send(id, std::move(message), policy);
+    return recipient->post(std::make_unique<payload_mail>(id, std::move(message), policy));
 }
 
 error_code basic_server::post(connection_id id, std::unique_ptr<detail::mail> request) {

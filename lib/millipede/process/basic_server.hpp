@@ -85,6 +85,20 @@ class basic_server {
     /// connection is still there when the worker comes to it: `metrics().stale_requests` counts.
     /// \returns stale_connection, mailbox_full, output_full, not_running or success.
     error_code send(connection_id id, payload message);
+    /// The same for a whole message with a policy of its own in place of `options::overflow`.
+    error_code send(connection_id id, payload message, overflow_policy policy);
+
+    /// Sends to every connection. Any thread; returns at once, and each worker walks over its
+    /// connections, 1,024 of them or 8 MiB at a time, with others' turns in between.
+    ///
+    /// Broadcasts of one thread arrive in their order at every connection, as do those that come
+    /// after sends and posts of that thread; a `send` or `post` that follows a broadcast may
+    /// overtake it. A connection that opens meanwhile may get it or not. Where output is full the
+    /// policy decides, for that connection alone.
+    /// \returns mailbox_full, when a worker has `options::broadcast_capacity` of them waiting:
+    ///          then nobody gets it; not_running; or success.
+    error_code broadcast(payload const& message);
+    error_code broadcast(payload const& message, overflow_policy policy);
 
   protected:
     explicit basic_server(options wanted);
@@ -97,6 +111,8 @@ class basic_server {
     /// \throws std::logic_error when the server has been started.
     void require_not_started(char const* what) const;
     error_code post(connection_id id, std::unique_ptr<detail::mail> request);
+    /// Calls `make` for every worker and brings it what that made, or nobody anything.
+    error_code begin_broadcast(std::function<std::unique_ptr<detail::broadcast>()> const& make);
 
   private:
     struct periodic {

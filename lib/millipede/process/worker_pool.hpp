@@ -52,6 +52,7 @@ class worker_pool {
     std::uint64_t load(std::uint32_t index) const noexcept;
 
     options const* limits_;
+    output_budget output_budget_;
     std::vector<std::unique_ptr<worker>> workers_;
     struct placement {
         std::uint64_t total = 0; ///< Sockets ever given to the worker.

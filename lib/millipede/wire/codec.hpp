@@ -65,4 +65,10 @@ concept codec = std::copy_constructible<T> &&
     self.encode(message, sink);
 };
 
+/// What `Codec` can encode, its own messages or others.
+template <class Message, class Codec>
+concept encodable = requires(Codec const& self, Message const& message, counting_sink& sink) {
+    self.encode(message, sink);
+};
+
 } // namespace millipede

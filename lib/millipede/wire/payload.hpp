@@ -44,6 +44,11 @@ class payload {
     std::size_t size() const noexcept { return block_ ? block_->size : 0; }
     bool empty() const noexcept { return size() == 0; }
 
+    /// Whether there are other owners at this moment; they may let go at any time.
+    bool shared() const noexcept {
+        return block_ && block_->owners.load(std::memory_order_relaxed) > 1;
+    }
+
   private:
     struct block {
         std::atomic<std::uint32_t> owners{0};

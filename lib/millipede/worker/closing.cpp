@@ -4,18 +4,11 @@
 #include <millipede/worker/protocol.hpp>
 #include <millipede/worker/worker.hpp>
 
-#include <string>
-
 namespace millipede::detail {
 namespace {
 
 using flag = connection_record::flag;
 using state = connection_record::state;
-
-std::string suppressed_note(std::uint64_t count) {
-    if (count == 0) return {};
-    return " (" + std::to_string(count) + " more suppressed before)";
-}
 
 } // namespace
 
@@ -42,7 +35,10 @@ void worker::close(connection_record& record, error_code reason) noexcept {
     if (kind == close_reason::error || kind == close_reason::timeout ||
         kind == close_reason::shed) {
         // Nobody takes the output any more, or nobody shall: it would only hold memory.
-        if (record.has_output()) record.set(flag::abort_on_close);
+        if (record.has_output()) {
+            record.set(flag::abort_on_close);
+            if (kind == close_reason::shed) counters_.bytes_shed += record.extra->output.bytes();
+        }
         return release(record);
     }
     if (record.extra) record.extra->input.release(pool_.buffers());
@@ -103,17 +99,18 @@ boost::asio::ip::tcp::endpoint worker::remote_endpoint(connection_record const& 
 
 void worker::log_close(connection_record const& record, error_code const& reason) noexcept {
     bool refused = reason_of(reason) == close_reason::refused;
-    if (!refused && !log_enabled(debug)) return;
+    bool shed = reason_of(reason) == close_reason::shed;
+    if (!refused && !shed && !log_enabled(debug)) return;
     try {
         error_code unknown;
-        if (!refused) {
+        if (!refused && !shed) {
             log(debug) << remote_endpoint(record, unknown) << ": " << reason.message();
             return;
         }
-        auto suppressed = refusals_.admit(std::chrono::steady_clock::now());
+        auto suppressed = (shed ? overflows_ : refusals_).admit(std::chrono::steady_clock::now());
         if (!suppressed) return;
-        log(warning) << "refused " << remote_endpoint(record, unknown) << ": " << reason.message()
-                     << "; connection closed" << suppressed_note(*suppressed);
+        log(warning) << (shed ? "shed " : "refused ") << remote_endpoint(record, unknown) << ": "
+                     << reason.message() << "; connection closed" << suppressed_note(*suppressed);
     } catch (...) {
         // The counters tell.
     }

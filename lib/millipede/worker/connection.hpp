@@ -40,6 +40,13 @@ class basic_connection {
     /// Sends shared bytes; large ones are not copied.
     bool send(payload bytes) { return worker_->out().send(*record_, std::move(bytes)); }
 
+    /// The same for a whole message with a policy of its own in place of `options::overflow`: what
+    /// becomes of it when the connection's output is full. (While a peer takes what is sent there
+    /// is nothing to decide.) Only messages sent with `drop_oldest` are dropped for later ones.
+    bool send(payload message, overflow_policy policy) {
+        return worker_->out().send(*record_, std::move(message), policy);
+    }
+
     /// Ends the connection after this handler: what was sent still goes out, then the peer reads
     /// end of stream. `on_close` gets `reason`. The first call counts.
     void close(error_code reason = errc::closed_by_server) noexcept;

@@ -49,8 +49,9 @@ void connection_pool::release(connection_record& record) noexcept {
     if (auto* extra = record.extra) {
         if (extra->stream) extra->stream->close();
         extra->stream.reset();
-        budget_.give_back(extra->output.held_bytes());
-        extra->output.clear();
+        by_size.remove(extra->by_size);
+        extra->output.clear(ledger_);
+        extra->untold = {};
         extra->input.release(buffers_);
         record.clear(connection_record::close_requested);
         trim(record);
@@ -81,7 +82,7 @@ extension& connection_pool::extend(connection_record& record) {
 void connection_pool::trim(connection_record& record) noexcept {
     auto* extra = record.extra;
     if (!extra || extra->stream || !extra->output.empty() || !extra->input.empty() ||
-        record.is(connection_record::close_requested))
+        extra->untold.messages != 0 || record.is(connection_record::close_requested))
         return;
     record.extra = nullptr;
     extra->close_code.clear();
@@ -101,10 +102,12 @@ void connection_pool::move(connection_record& record, std::uint32_t tick, Change
 
 void connection_pool::block(connection_record& record, std::uint32_t tick) noexcept {
     move(record, tick, [&] { record.set(connection_record::output_blocked); });
+    weigh(record);
 }
 
 void connection_pool::unblock(connection_record& record, std::uint32_t tick) noexcept {
     move(record, tick, [&] { record.clear(connection_record::output_blocked); });
+    if (record.extra) by_size.remove(record.extra->by_size);
 }
 
 void connection_pool::linger(connection_record& record, std::uint32_t tick) noexcept {

@@ -3,8 +3,11 @@
 
 #include <millipede/base/connection_id.hpp>
 #include <millipede/base/error.hpp>
+#include <millipede/base/overflow.hpp>
 #include <millipede/memory/buffers.hpp>
 #include <millipede/memory/idle_list.hpp>
+#include <millipede/memory/output_ledger.hpp>
+#include <millipede/memory/size_order.hpp>
 #include <millipede/memory/slots.hpp>
 #include <millipede/memory/write_queue.hpp>
 #include <millipede/worker/slot_appendix.hpp>
@@ -23,6 +26,8 @@ struct extension {
     write_queue output;
     error_code close_code;
     bool closed_by_handler = false; ///< Whatever the code: what was sent still goes out.
+    overflow_event untold;          ///< Messages dropped that nobody has been told of yet.
+    size_place by_size;             ///< Among the blocked, by the output that waits.
     std::unique_ptr<transport> stream;
 };
 
@@ -121,6 +126,13 @@ class connection_pool {
     /// Takes the extension back when it holds nothing.
     void trim(connection_record& record) noexcept;
 
+    /// Call it when the output of a blocked connection has grown or shrunk.
+    void weigh(connection_record& record) noexcept {
+        if (record.extra && record.is(connection_record::output_blocked))
+            by_size.place(record.extra->by_size, slots_.slot_of(record),
+                          record.extra->output.held_bytes());
+    }
+
     /// The peer takes no more output, since `tick`.
     void block(connection_record& record, std::uint32_t tick) noexcept;
     /// It does again.
@@ -148,6 +160,8 @@ class connection_pool {
     slots<connection_record>& all() noexcept { return slots_; }
     buffer_budget& budget() noexcept { return budget_; }
     buffer_pool& buffers() noexcept { return buffers_; }
+    /// What the output queues hold.
+    output_ledger& ledger() noexcept { return ledger_; }
 
   private:
     list& list_of(connection_record const& record) noexcept;
@@ -164,6 +178,7 @@ class connection_pool {
     slots<connection_record> slots_;
     buffer_budget budget_;
     buffer_pool buffers_{budget_};
+    output_ledger ledger_{budget_};
     std::vector<std::unique_ptr<extension>> spare_extensions_;
 
   public:
@@ -174,6 +189,7 @@ class connection_pool {
     list throttled{slots_};  ///< Over their rate: since they were looked at.
     list blocked{slots_};    ///< Their peers take no output, since the last; open or flushing.
     list lingering{slots_};  ///< Their output has ended: since then.
+    size_order by_size;      ///< The blocked ones, by the output that waits.
 };
 
 } // namespace millipede::detail

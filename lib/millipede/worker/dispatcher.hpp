@@ -52,6 +52,14 @@ class connection : public basic_connection {
         return basic_connection::send(encode_payload(*codec_, message));
     }
 
+    /// The same with a policy of its own; see `basic_connection::send`.
+    template <class Message>
+        requires encodable<Message, Codec>
+    bool send(Message const& message, overflow_policy policy) {
+        if (out().gathers(record())) return send(message);
+        return basic_connection::send(encode_payload(*codec_, message), policy);
+    }
+
     /// The same for a command and its data, where the codec has commands.
     bool send(std::uint16_t command, std::span<std::byte const> data) requires
         requires(Codec const& codec, counting_sink& sink) {
@@ -125,6 +133,7 @@ class dispatcher final : public protocol {
     Codec const& get_codec() const noexcept { return codec_; }
 
     std::function<void(connection_type&)> open_handler;
+    std::function<void(connection_type&, overflow_event const&)> overflow_handler;
     std::function<void(connection_type&, error_code const&)> close_handler;
     /// For messages that no command's handler takes.
     message_handler any_handler;
@@ -171,6 +180,11 @@ class dispatcher final : public protocol {
                 return {consumed, 0,
                         typed.ending() ? input_result::next::end : input_result::next::pause};
         }
+    }
+
+    void on_overflow(basic_connection& base, overflow_event const& event) override {
+        connection_type typed{base, codec_};
+        if (overflow_handler) overflow_handler(typed, event);
     }
 
     void on_close(basic_connection& base, error_code reason) noexcept override {

@@ -44,13 +44,13 @@ class mailbox {
             waiting_.fetch_sub(1, std::memory_order_relaxed);
             return posted::full;
         }
-        auto* added = request.release(); // from the exchange on, the worker may delete it
-        auto* before = newest_.load(std::memory_order_relaxed);
-        do {
-            added->next_ = before;
-        } while (!newest_.compare_exchange_weak(before, added, std::memory_order_release,
-                                                std::memory_order_relaxed));
-        return before == nullptr ? posted::must_wake : posted::quietly;
+        return push(std::move(request));
+    }
+
+    /// The same for what was admitted by a bound of its own: never `full`.
+    posted post_admitted(std::unique_ptr<mail> request) noexcept {
+        waiting_.fetch_add(1, std::memory_order_relaxed);
+        return push(std::move(request));
     }
 
     /// Worker's thread. Calls `f(mail&)`, which must not throw, for every request, oldest first.
@@ -70,6 +70,16 @@ class mailbox {
     }
 
   private:
+    posted push(std::unique_ptr<mail> request) noexcept {
+        auto* added = request.release(); // from the exchange on, the worker may delete it
+        auto* before = newest_.load(std::memory_order_relaxed);
+        do {
+            added->next_ = before;
+        } while (!newest_.compare_exchange_weak(before, added, std::memory_order_release,
+                                                std::memory_order_relaxed));
+        return before == nullptr ? posted::must_wake : posted::quietly;
+    }
+
     std::uint32_t capacity_;
     std::atomic<std::uint32_t> waiting_{0};
     std::atomic<mail*> newest_{nullptr};

@@ -91,9 +91,9 @@ void output::append_large(std::span<std::byte const> bytes) {
 void output::write_later(std::span<std::byte const> bytes) {
     auto& record = *current_;
     bool waits = record.has_output() || record.is(flag::output_blocked);
-    if (!pool_->budget().take(bytes.size() + write_queue::entry_bytes))
+    if (!pool_->extend(record).output.push_lasting(payload{bytes}, pool_->ledger()))
         return request_close(record, errc::buffers_exhausted);
-    pool_->extend(record).output.push_rest(payload{bytes});
+    grown(record);
     if (record.is(flag::output_blocked)) return;
     if (waits)
         flush_queue(record); // nobody has tried yet, so no edge would come
@@ -101,12 +101,12 @@ void output::write_later(std::span<std::byte const> bytes) {
         wait_for_room(record);
 }
 
-bool output::send(connection_record& record, payload message) {
+bool output::send(connection_record& record, payload message, overflow_policy policy) {
     if (record.where != connection_record::state::open || record.is(flag::close_requested))
         return false;
     if (message.empty()) return true;
     if (!gathers(record)) {
-        if (!enqueue(record, std::move(message))) return false;
+        if (!enqueue(record, std::move(message), policy)) return false;
         if (!record.is(flag::output_blocked)) settle_later(record);
         return true;
     }
@@ -114,46 +114,69 @@ bool output::send(connection_record& record, payload message) {
         append(message.bytes());
         return true;
     }
-    if (!enqueue(record, std::move(message))) return false;
+    if (!enqueue(record, std::move(message), policy)) return false;
     if (!record.is(flag::output_blocked)) flush_queue(record);
     return true;
 }
 
-bool output::enqueue(connection_record& record, payload message) {
+bool output::enqueue(connection_record& record, payload message, overflow_policy policy) {
     if (&record == current_) flush_gathered(); // it was sent before
-    auto size = message.size() + write_queue::entry_bytes;
+    auto bytes = message.size();
     auto& queue = pool_->extend(record).output;
     auto full = [&] {
-        return !queue.empty() && queue.held_bytes() + size > limits_->output_max_bytes;
+        return !queue.empty() &&
+               queue.held_bytes() + bytes + write_queue::entry_bytes > limits_->output_max_bytes;
     };
     if (full() && !record.is(flag::output_blocked)) flush_queue(record);
-    if (full() && !make_room(record, size)) return false;
-    if (!pool_->budget().take(size)) {
-        if (limits_->overflow == overflow_policy::close)
-            request_close(record, errc::buffers_exhausted);
-        else
-            ++counters_->messages_dropped;
-        return false;
-    }
-    queue.push_message(std::move(message));
+    if (full() && !make_room(record, bytes, policy))
+        return refuse(record, bytes, policy, errc::output_full);
+    bool taken = policy == overflow_policy::drop_oldest
+                     ? queue.push_droppable(std::move(message), pool_->ledger())
+                     : queue.push_lasting(std::move(message), pool_->ledger());
+    if (!taken) return refuse(record, bytes, policy, errc::buffers_exhausted);
+    grown(record);
     return true;
 }
 
-// The queue of `record` is full: what the policy says. Returns whether there is room now.
-bool output::make_room(connection_record& record, std::size_t bytes) {
+// The queue of `record` is full. Returns whether there is room for `bytes` now.
+bool output::make_room(connection_record& record, std::size_t bytes, overflow_policy policy) {
+    if (policy != overflow_policy::drop_oldest) return false;
     auto& queue = record.extra->output;
-    if (limits_->overflow == overflow_policy::close) {
-        request_close(record, errc::output_full);
-        return false;
-    }
-    if (limits_->overflow == overflow_policy::drop_oldest) {
-        auto held = queue.held_bytes();
-        counters_->messages_dropped += queue.drop_oldest(held + bytes - limits_->output_max_bytes);
-        pool_->budget().give_back(held - queue.held_bytes());
-        if (queue.empty() || queue.held_bytes() + bytes <= limits_->output_max_bytes) return true;
-    }
-    ++counters_->messages_dropped;
+    auto wanted = bytes + write_queue::entry_bytes;
+    auto dropped =
+        queue.drop_oldest(queue.held_bytes() + wanted - limits_->output_max_bytes, pool_->ledger());
+    if (dropped.messages != 0) count_dropped(record, dropped, policy);
+    pool_->weigh(record);
+    return queue.empty() || queue.held_bytes() + wanted <= limits_->output_max_bytes;
+}
+
+// There is no room for a message: what its policy says.
+bool output::refuse(connection_record& record, std::size_t bytes, overflow_policy policy,
+                    errc why) {
+    if (policy == overflow_policy::close)
+        request_close(record, why);
+    else
+        count_dropped(record, {1, bytes}, policy);
     return false;
+}
+
+void output::count_dropped(connection_record& record, write_queue::dropped what,
+                           overflow_policy policy) noexcept {
+    counters_->messages_dropped += what.messages;
+    counters_->bytes_dropped += what.bytes;
+    (policy == overflow_policy::drop_oldest ? counters_->messages_dropped_oldest
+                                            : counters_->messages_dropped_newest) += what.messages;
+    if (telling_) return;
+    auto& untold = record.extra->untold;
+    untold.policy = policy;
+    untold.messages += what.messages;
+    untold.bytes += what.bytes;
+    settle_later(record);
+}
+
+void output::grown(connection_record& record) {
+    pool_->weigh(record);
+    if (pool_->ledger().held_bytes() >= watched_bytes_) on_growth();
 }
 
 output::flushed output::flush_queue(connection_record& record) noexcept {
@@ -171,9 +194,8 @@ output::flushed output::flush_queue(connection_record& record) noexcept {
             return flushed::blocked;
         }
         counters_->bytes_sent += written.size;
-        auto held = queue.held_bytes();
-        queue.consume(written.size);
-        pool_->budget().give_back(held - queue.held_bytes());
+        queue.consume(written.size, pool_->ledger());
+        pool_->weigh(record);
         // Progress, for the write timeout; the idle timeout is about what the peer sends.
         if (record.is(flag::output_blocked)) pool_->touch(record, tick);
     }

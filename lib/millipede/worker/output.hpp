@@ -8,9 +8,12 @@
 #include <millipede/worker/readiness.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace millipede::detail {
@@ -64,7 +67,10 @@ class output {
 
     /// A whole message for any connection of this worker, now or when its peer takes it. False
     /// when it was not taken: the connection ends, or its queue is full.
-    bool send(connection_record& record, payload message);
+    bool send(connection_record& record, payload message, overflow_policy policy);
+    bool send(connection_record& record, payload message) {
+        return send(record, std::move(message), limits_->overflow);
+    }
 
     enum class flushed { all, blocked, failed };
     /// Writes what the queue of `record` holds as far as the peer takes it. A failure requests the
@@ -81,6 +87,14 @@ class output {
     std::vector<std::uint64_t>& unsettled() noexcept { return unsettled_; }
     void settle_later(connection_record& record) noexcept;
 
+    /// While a connection is told of its drops: what it and others send meanwhile and find dropped
+    /// is counted, and not told again. Two that answer each other's drops would never end.
+    void telling(bool now) noexcept { telling_ = now; }
+
+    /// Calls `on_growth` whenever a queue has grown and all together hold `bytes` or more.
+    void watch_from(std::size_t bytes) noexcept { watched_bytes_ = bytes; }
+    std::function<void()> on_growth;
+
     /// The time that `block` counts from; set by the worker.
     std::uint32_t tick = 1;
 
@@ -90,8 +104,12 @@ class output {
     void flush_gathered();
     void write_now(std::span<std::byte const> bytes);
     void write_later(std::span<std::byte const> bytes);
-    bool enqueue(connection_record& record, payload message);
-    bool make_room(connection_record& record, std::size_t bytes);
+    bool enqueue(connection_record& record, payload message, overflow_policy policy);
+    bool make_room(connection_record& record, std::size_t bytes, overflow_policy policy);
+    bool refuse(connection_record& record, std::size_t bytes, overflow_policy policy, errc why);
+    void count_dropped(connection_record& record, write_queue::dropped what,
+                       overflow_policy policy) noexcept;
+    void grown(connection_record& record);
     void wait_for_room(connection_record& record) noexcept;
 
     connection_pool* pool_;
@@ -103,6 +121,8 @@ class output {
     std::uint64_t flushes_ = 0; ///< So often pieces left before the handlers were done.
     connection_record* current_ = nullptr;
     std::vector<std::uint64_t> unsettled_;
+    std::size_t watched_bytes_ = SIZE_MAX;
+    bool telling_ = false;
 };
 
 } // namespace millipede::detail

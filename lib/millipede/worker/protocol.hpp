@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <millipede/base/overflow.hpp>
 #include <millipede/memory/reassembly.hpp>
 #include <millipede/worker/fwd.hpp>
 
@@ -11,7 +12,7 @@ namespace millipede::detail {
 
 /// What a listener's connections talk: the engine's view of a codec with its handlers and the type
 /// of its sessions. One object serves all workers at once, so after the start it is read only.
-/// Exceptions may escape `on_open` and `on_input`; the connection is then closed.
+/// Exceptions may escape `on_open`, `on_input` and `on_overflow`; the connection is then closed.
 class protocol {
   public:
     virtual ~protocol() = default;
@@ -26,6 +27,9 @@ class protocol {
     /// message as long as the connection is receiving. To refuse the input, closes the connection.
     virtual input_result on_input(basic_connection& connection,
                                   std::span<std::byte const> input) = 0;
+
+    /// Messages to it were dropped since the last such call.
+    virtual void on_overflow(basic_connection& connection, overflow_event const& event) = 0;
 
     /// It has ended, once for every `on_open`: calls the handler, destroys the session. Nothing
     /// can be sent any more.

@@ -172,6 +172,7 @@ void worker::settle() {
             bool writes = record->has_output() && !record->is(flag::output_blocked) &&
                           !record->is(flag::close_requested);
             if (writes && output_.flush_queue(*record) == output::flushed::all) pool_.trim(*record);
+            if (record->extra && record->extra->untold.messages != 0) tell_overflow(*record);
             settle(*record);
         }
     }

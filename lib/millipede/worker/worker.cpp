@@ -37,9 +37,15 @@ std::size_t largest_session(std::span<protocol* const> protocols) {
     return largest;
 }
 
+// Whoever sets no write timeout gets the idle timeout: a blocked connection is not read.
+std::chrono::milliseconds blocked_timeout(options const& limits) {
+    return limits.write_timeout > 0ms ? limits.write_timeout : limits.idle_timeout;
+}
+
 } // namespace
 
-worker::worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols)
+worker::worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols,
+               output_budget* all_output)
     : index_{index},
       limits_{&limits},
       protocols_{protocols},
@@ -48,6 +54,8 @@ worker::worker(std::uint32_t index, options const& limits, std::span<protocol* c
       output_{pool_, ready_, counters_, limits},
       input_{pool_, counters_, limits},
       incoming_{limits.handoff_capacity},
+      all_output_{all_output},
+      broadcast_room_{limits.broadcast_capacity},
       mailbox_{limits.mailbox_capacity},
       message_rate_{limits.messages_per_second, limits.messages_burst},
       byte_rate_{limits.bytes_per_second, limits.bytes_burst},
@@ -56,6 +64,7 @@ worker::worker(std::uint32_t index, options const& limits, std::span<protocol* c
       tick_length_{tick_length_for(limits)} {
     // The acceptor hands over no more than there are slots.
     if (limits.connections_per_source_max != 0) departed_.emplace(limits.connections_per_worker);
+    count_output();
 }
 
 worker::~worker() {
@@ -118,6 +127,7 @@ void worker::run() {
     }
     running_.store(false, std::memory_order_release);
     log_suppressed(refusals_.remaining(), failures_.remaining());
+    log_overflows(overflows_.remaining());
     if (on_ended_) on_ended_();
 }
 
@@ -165,13 +175,13 @@ void worker::take_mail() {
     end_turn();
 }
 
-error_code worker::send(connection_id id, payload message) {
+error_code worker::send(connection_id id, payload message, overflow_policy policy) {
     auto* record = pool_.find(id);
     if (!record) {
         ++counters_.stale_requests;
         return errc::stale_connection;
     }
-    bool taken = output_.send(*record, std::move(message));
+    bool taken = output_.send(*record, std::move(message), policy);
     if (!in_turn_ && !std::exchange(settle_posted_, true))
         asio::post(context_, [this] {
             settle_posted_ = false;
@@ -249,6 +259,7 @@ void worker::schedule_tick() {
         auto now = std::chrono::steady_clock::now();
         schedule_tick();
         log_suppressed(refusals_.overdue(now), failures_.overdue(now));
+        watch_output_at_tick(now);
         expire();
     });
 }
@@ -282,7 +293,7 @@ void worker::expire() {
             expire_slow(record, errc::message_timeout);
         });
     more |= wake_throttled();
-    more |= expire_list(pool_.blocked, limits_->write_timeout,
+    more |= expire_list(pool_.blocked, blocked_timeout(*limits_),
                         [this](connection_record& record) { expire_blocked(record); });
     more |= expire_list(pool_.lingering, limits_->linger_timeout,
                         [this](connection_record& record) { release(record); });

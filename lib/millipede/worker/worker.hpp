@@ -6,6 +6,7 @@
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
 #include <millipede/base/rate_limit.hpp>
+#include <millipede/worker/broadcast.hpp>
 #include <millipede/worker/connection_pool.hpp>
 #include <millipede/worker/departures.hpp>
 #include <millipede/worker/fwd.hpp>
@@ -13,6 +14,7 @@
 #include <millipede/worker/input.hpp>
 #include <millipede/worker/mailbox.hpp>
 #include <millipede/worker/output.hpp>
+#include <millipede/worker/output_budget.hpp>
 #include <millipede/worker/readiness.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -21,6 +23,7 @@
 
 #include <array>
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -40,7 +43,10 @@ namespace millipede::detail {
 class worker {
   public:
     /// \param protocols what listeners speak, by number; outlive the worker.
-    worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols);
+    /// \param all_output what all workers of the process may hold together; outlives the worker.
+    ///        Null: no such limit.
+    worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols,
+           output_budget* all_output = nullptr);
     ~worker();
     worker(worker const&) = delete;
     worker& operator=(worker const&) = delete;
@@ -51,6 +57,12 @@ class worker {
     worker_metrics const& counters() const noexcept { return counters_; }
     /// Has `request` run on the worker's thread. \returns mailbox_full, not_running or success.
     error_code post(std::unique_ptr<mail> request);
+    /// The same for what was admitted by a bound of its own. \returns not_running or success.
+    error_code post_admitted(std::unique_ptr<mail> request);
+    /// Where broadcasts are admitted.
+    broadcast_room& broadcasts() noexcept { return broadcast_room_; }
+    /// Has it shed its largest output holders, if all hold too much and it has the largest.
+    void ask_to_shed();
     /// The worker whose thread this is, if it is one.
     static worker* current() noexcept;
 
@@ -79,7 +91,12 @@ class worker {
     template <class F>
     bool with(connection_id id, F f);
     /// A message for a connection of this worker, from outside of its handlers.
-    error_code send(connection_id id, payload message);
+    error_code send(connection_id id, payload message, overflow_policy policy);
+    error_code send(connection_id id, payload message) {
+        return send(id, std::move(message), limits_->overflow);
+    }
+    /// A message for many of its connections; later ones wait until it has been walked to all.
+    void begin_broadcast(std::unique_ptr<broadcast> message);
     /// Reads on after a pause, in a later turn.
     void resume_soon(connection_record& record) { read_again_later(record); }
 
@@ -133,6 +150,25 @@ class worker {
     void expire_slow(connection_record& record, errc reason) noexcept;
     bool wake_throttled();
 
+    // Broadcasts: broadcast.cpp
+    void walk_soon() noexcept;
+    void walk();
+    bool deliver(broadcast& message, connection_record& record) noexcept;
+    void filter_failed(std::string_view what) noexcept;
+
+    // Output that peers do not take: overflow.cpp
+    void tell_overflow(connection_record& record);
+    void log_overflow(connection_record const& record, overflow_event const& event) noexcept;
+    void log_overflows(std::optional<std::uint64_t> suppressed);
+    void count_output();
+    void watch_growth() noexcept;
+    void watch_output_soon() noexcept;
+    void watch_output();
+    void watch_output_at_tick(std::chrono::steady_clock::time_point now);
+    bool own_budget_runs_out() noexcept;
+    bool shed_the_largest();
+    void shed(connection_record& record) noexcept;
+
     // A connection's end: closing.cpp
     template <class F>
     void converse(connection_record& record, F f);
@@ -158,12 +194,15 @@ class worker {
     detail::input input_;
     handoff incoming_;
     std::optional<departures> departed_;
+    output_budget* all_output_;
+    broadcast_room broadcast_room_; // before all that may hold a broadcast
     mailbox mailbox_;
     rate_limit message_rate_;
     rate_limit byte_rate_;
     bool notes_input_;                 ///< Whether a limit wants to know what reads came to.
     std::uint64_t messages_noted_ = 0; ///< Of the counters, when it was told last.
     std::uint64_t bytes_noted_ = 0;
+    std::deque<std::unique_ptr<broadcast>> broadcasts_; // the first is under way
     boost::asio::steady_timer tick_timer_{context_};
     boost::asio::steady_timer stop_timer_{context_};
     std::chrono::milliseconds tick_length_;
@@ -174,8 +213,11 @@ class worker {
     std::vector<std::uint64_t> settling_;      // output_.unsettled() while it is worked off
     log_limiter refusals_{10, std::chrono::seconds{1}};
     log_limiter failures_{10, std::chrono::seconds{1}};
+    log_limiter overflows_{10, std::chrono::seconds{1}};
     bool waiting_input_posted_ = false;
     bool settle_posted_ = false;
+    bool walk_posted_ = false;
+    bool watch_posted_ = false;
     bool in_turn_ = false;
     bool stopping_ = false;
     std::atomic<bool> running_{false};

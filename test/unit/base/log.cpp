@@ -190,6 +190,11 @@ BOOST_AUTO_TEST_CASE(a_limiter_tells_once_of_what_it_suppressed_when_nobody_asks
     BOOST_TEST(limiter.admit(start + 11s).value_or(99) == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_line_says_how_many_were_suppressed_before_it) {
+    BOOST_TEST(millipede::suppressed_note(0).empty());
+    BOOST_TEST(millipede::suppressed_note(3) == " (3 more suppressed before)");
+}
+
 BOOST_AUTO_TEST_CASE(a_limiter_of_zero_lines_admits_none_and_counts_all) {
     log_limiter limiter{0, 1s};
     std::chrono::steady_clock::time_point start{100s};

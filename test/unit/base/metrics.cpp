@@ -56,6 +56,12 @@ std::vector<counter> const counters{
     {"message_timeouts", &sums::message_timeouts},
     {"too_fast", &sums::too_fast},
     {"rate_pauses", &sums::rate_pauses},
+    {"bytes_dropped", &sums::bytes_dropped},
+    {"messages_dropped_newest", &sums::messages_dropped_newest},
+    {"messages_dropped_oldest", &sums::messages_dropped_oldest},
+    {"bytes_shed", &sums::bytes_shed},
+    {"shed_for_budget", &sums::shed_for_budget},
+    {"output_held_bytes", &sums::output_held_bytes},
 };
 
 } // namespace

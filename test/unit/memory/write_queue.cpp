@@ -12,15 +12,50 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 BOOST_AUTO_TEST_SUITE(write_queue)
 
 using millipede::payload;
+using millipede::detail::buffer_budget;
+using millipede::detail::output_ledger;
 using millipede::test::text_of;
-using queue = millipede::detail::write_queue;
 
 namespace {
+
+// A queue with a ledger of its own, which is empty again in the end.
+struct queue {
+    static constexpr auto entry_bytes = millipede::detail::write_queue::entry_bytes;
+
+    explicit queue(std::size_t budget_bytes = 100'000'000) : budget{budget_bytes} {}
+    ~queue() {
+        clear();
+        BOOST_TEST(ledger.held_bytes() == 0U);
+        BOOST_TEST(budget.used_bytes() == 0U);
+    }
+
+    bool push_message(payload message) {
+        return subject.push_droppable(std::move(message), ledger);
+    }
+    bool push_rest(payload bytes) { return subject.push_lasting(std::move(bytes), ledger); }
+    void consume(std::size_t bytes) { subject.consume(bytes, ledger); }
+    std::size_t drop_oldest(std::size_t bytes) {
+        auto before = subject.bytes();
+        auto dropped = subject.drop_oldest(bytes, ledger);
+        BOOST_TEST(dropped.bytes == before - subject.bytes());
+        return dropped.messages;
+    }
+    void clear() { subject.clear(ledger); }
+    bool empty() const { return subject.empty(); }
+    std::size_t bytes() const { return subject.bytes(); }
+    std::size_t held_bytes() const { return subject.held_bytes(); }
+    std::size_t gather(std::span<iovec> buffers) const { return subject.gather(buffers); }
+
+    buffer_budget budget;
+    output_ledger ledger{budget};
+    millipede::detail::write_queue subject;
+};
 
 payload payload_of(std::string_view text) {
     return payload{millipede::as_bytes(text)};
@@ -229,6 +264,46 @@ BOOST_AUTO_TEST_CASE(written_payloads_are_let_go_of) {
     }
     BOOST_TEST(waiting.bytes() == pushed - 5'000 * 21);
     BOOST_TEST(waiting.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_used_up_budget_refuses_and_leaves_the_queue_as_it_was) {
+    queue waiting{2 * held(3)};
+    BOOST_TEST(waiting.push_message(payload_of("abc")));
+    BOOST_TEST(!waiting.push_message(payload_of("abcd")));
+    BOOST_TEST(!waiting.push_rest(payload_of("abcd")));
+    BOOST_TEST(waiting.held_bytes() == held(3));
+    BOOST_TEST(waiting.push_rest(payload_of("def")));
+    BOOST_TEST(gathered(waiting) == "abcdef");
+    waiting.consume(4);
+    BOOST_TEST(waiting.push_rest(payload_of("ghi")));
+    BOOST_TEST(gathered(waiting) == "efghi");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_held_is_given_back_with_its_last_byte) {
+    queue waiting;
+    waiting.push_message(payload_of("abcdef"));
+    waiting.consume(5);
+    BOOST_TEST(waiting.bytes() == 1U);
+    BOOST_TEST(waiting.ledger.held_bytes() == held(6)); // the block is whole as long as it lives
+    waiting.consume(1);
+    BOOST_TEST(waiting.ledger.held_bytes() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(one_payload_in_many_queues_is_counted_once) {
+    buffer_budget budget{10'000'000};
+    output_ledger ledger{budget};
+    std::vector<millipede::detail::write_queue> waiting(100);
+    payload shared{millipede::as_bytes(std::string(50'000, 's'))};
+    for (auto& each : waiting)
+        BOOST_TEST(each.push_droppable(shared, ledger));
+    BOOST_TEST(ledger.held_bytes() == 50'000 + 100 * queue::entry_bytes);
+    BOOST_TEST(waiting[7].held_bytes() == held(50'000)); // the queue's own limit counts it whole
+    waiting[0].consume(50'000, ledger);
+    BOOST_TEST(waiting[1].drop_oldest(1, ledger).messages == 1U);
+    BOOST_TEST(ledger.held_bytes() == 50'000 + 98 * queue::entry_bytes);
+    for (auto& each : waiting)
+        each.clear(ledger);
+    BOOST_TEST(budget.used_bytes() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(a_random_history_is_that_of_a_simple_model) {

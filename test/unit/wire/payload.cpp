@@ -73,6 +73,20 @@ BOOST_AUTO_TEST_CASE(a_moved_from_one_is_empty) {
     BOOST_TEST(text_of(second.bytes()) == "moved");
 }
 
+BOOST_AUTO_TEST_CASE(it_is_shared_while_there_are_other_owners) {
+    payload none;
+    payload none_either = none;
+    BOOST_TEST(!none_either.shared());
+    payload first{millipede::as_bytes("shared")};
+    BOOST_TEST(!first.shared());
+    {
+        payload second = first;
+        BOOST_TEST(first.shared());
+        BOOST_TEST(second.shared());
+    }
+    BOOST_TEST(!first.shared());
+}
+
 BOOST_AUTO_TEST_CASE(it_is_a_pointer_in_size) {
     BOOST_TEST(sizeof(payload) == sizeof(void*));
 }

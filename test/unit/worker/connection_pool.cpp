@@ -85,10 +85,10 @@ struct told_transport final : millipede::detail::transport {
 
 constexpr auto entry = millipede::detail::write_queue::entry_bytes;
 
-// Puts output into the queue as the engine does: the budget is asked first.
 void enqueue(pool_type& pool, connection_record& record, std::string_view text) {
-    BOOST_REQUIRE(pool.budget().take(text.size() + entry));
-    pool.extend(record).output.push_message(payload{as_bytes(text)});
+    auto& queue = pool.extend(record).output;
+    BOOST_REQUIRE(queue.push_droppable(payload{as_bytes(text)}, pool.ledger()));
+    pool.weigh(record);
 }
 
 void keep_input(pool_type& pool, connection_record& record, std::string_view text) {
@@ -269,6 +269,33 @@ BOOST_AUTO_TEST_CASE(a_connection_is_on_the_list_of_its_state) {
     BOOST_TEST(pool.lingering.empty());
 }
 
+BOOST_AUTO_TEST_CASE(the_blocked_ones_are_in_the_order_of_their_output) {
+    auto pool = make_pool();
+    auto* small = pool.open(0, 0);
+    auto* large = pool.open(0, 0);
+    auto* largest_of_all = pool.open(0, 0);
+    enqueue(pool, *small, "x");
+    enqueue(pool, *large, std::string(1'000, 'x'));
+    enqueue(pool, *largest_of_all, std::string(9'000, 'x'));
+    BOOST_TEST(pool.by_size.largest() == no_slot); // their peers take it, as far as is known
+    pool.block(*small, 1);
+    pool.block(*large, 1);
+    BOOST_TEST(pool.by_size.largest() == slot_of(pool, *large));
+    enqueue(pool, *small, std::string(3'000, 'x')); // grows while it is blocked
+    BOOST_TEST(pool.by_size.largest() == slot_of(pool, *small));
+    small->extra->output.consume(3'001, pool.ledger());
+    pool.weigh(*small);
+    BOOST_TEST(pool.by_size.largest() == slot_of(pool, *large));
+    pool.unblock(*large, 2);
+    BOOST_TEST(pool.by_size.largest() == no_slot);
+    pool.block(*large, 3);
+    pool.block(*largest_of_all, 3);
+    pool.release(*largest_of_all);
+    BOOST_TEST(pool.by_size.largest() == slot_of(pool, *large));
+    pool.release(*large);
+    BOOST_TEST(pool.by_size.largest() == no_slot);
+}
+
 BOOST_AUTO_TEST_CASE(a_touch_moves_a_connection_within_its_own_list) {
     auto pool = make_pool();
     std::vector<connection_record*> records;
@@ -366,12 +393,11 @@ BOOST_AUTO_TEST_CASE(a_release_gives_back_buffers_and_budget) {
     enqueue(pool, *record, "some output");
     enqueue(pool, *record, "and more");
     keep_input(pool, *record, "incomplete");
-    record->extra->output.consume(4);
-    pool.budget().give_back(4);
+    record->extra->output.consume(4, pool.ledger());
     record->extra->close_code = errc::output_full;
     record->set(connection_record::close_requested);
     BOOST_TEST(record->has_output());
-    BOOST_TEST(pool.budget().used_bytes() == 5U + entry + 15 + 2 * entry + 512);
+    BOOST_TEST(pool.budget().used_bytes() == 5U + entry + 19 + 2 * entry + 512);
     pool.release(*record);
     BOOST_TEST(pool.budget().used_bytes() == 5U + entry);
     BOOST_TEST(other->has_output());
@@ -384,6 +410,7 @@ BOOST_AUTO_TEST_CASE(the_next_owner_of_a_slot_finds_nothing_of_the_one_before) {
     keep_input(pool, *record, "secret");
     record->extra->input.needed = 99;
     record->extra->close_code = errc::bad_magic;
+    record->extra->untold.messages = 3;
     for (auto one : {connection_record::close_requested, connection_record::input_paused,
                      connection_record::output_watched, connection_record::needs_settling,
                      connection_record::input_waits, connection_record::abort_on_close})
@@ -402,6 +429,8 @@ BOOST_AUTO_TEST_CASE(the_next_owner_of_a_slot_finds_nothing_of_the_one_before) {
     BOOST_TEST(extra.input.needed == 0U);
     BOOST_TEST(extra.output.empty());
     BOOST_TEST(!extra.close_code.failed());
+    BOOST_TEST(extra.untold.messages == 0U);
+    BOOST_TEST(extra.by_size.size_class == 0);
     BOOST_TEST(!extra.stream);
 }
 
@@ -451,8 +480,11 @@ BOOST_AUTO_TEST_CASE(an_extension_that_holds_something_is_not_trimmed) {
     enqueue(pool, *record, "output");
     pool.trim(*record);
     BOOST_TEST(record->extra != nullptr);
-    record->extra->output.consume(6);
-    pool.budget().give_back(6 + entry);
+    record->extra->output.consume(6, pool.ledger());
+    record->extra->untold.messages = 1;
+    pool.trim(*record);
+    BOOST_TEST(record->extra != nullptr);
+    record->extra->untold = {};
 
     record->set(connection_record::close_requested);
     pool.trim(*record);

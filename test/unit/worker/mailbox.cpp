@@ -56,6 +56,16 @@ BOOST_AUTO_TEST_CASE(an_empty_one_gives_nothing) {
     BOOST_TEST(taken_from(box).empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_was_admitted_elsewhere_finds_room_and_keeps_its_place) {
+    mailbox box{1};
+    BOOST_TEST((post(box, 1) == posted::must_wake));
+    BOOST_TEST((post(box, 2) == posted::full));
+    BOOST_TEST((box.post_admitted(std::make_unique<letter>(0, 3)) == posted::quietly));
+    BOOST_TEST(taken_from(box) == (numbers{1, 3}), boost::test_tools::per_element());
+    BOOST_TEST((box.post_admitted(std::make_unique<letter>(0, 4)) == posted::must_wake));
+    BOOST_TEST((post(box, 5) == posted::full)); // it counts as one that waits
+}
+
 BOOST_AUTO_TEST_CASE(requests_come_out_oldest_first) {
     mailbox box{10};
     for (int number : {1, 2, 3})

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/base/overflow.hpp>
+#include <millipede/wire/payload.hpp>
+#include <millipede/worker/fwd.hpp>
+#include <millipede/worker/mailbox.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace millipede::detail {
+
+/// The broadcasts that one worker has waiting and under way, by number: bounded, so that a
+/// publisher who is faster than the workers cannot eat the memory. Any thread.
+class broadcast_room {
+  public:
+    explicit broadcast_room(std::uint32_t capacity) noexcept : capacity_{capacity} {}
+
+    /// False when it is full. Near the capacity one that is refused may make another one be
+    /// refused as well.
+    bool enter() noexcept {
+        if (inside_.fetch_add(1, std::memory_order_relaxed) < capacity_) return true;
+        leave();
+        return false;
+    }
+    void leave() noexcept { inside_.fetch_sub(1, std::memory_order_relaxed); }
+
+  private:
+    std::uint32_t capacity_;
+    std::atomic<std::uint32_t> inside_{0};
+};
+
+/// One message on its way to the connections of one worker: made by any thread, then walked over
+/// all slots on the worker's.
+class broadcast {
+  public:
+    broadcast(payload message, overflow_policy policy) noexcept
+        : message_{std::move(message)}, policy_{policy} {}
+    virtual ~broadcast() {
+        if (room_) room_->leave();
+    }
+    broadcast(broadcast const&) = delete;
+    broadcast& operator=(broadcast const&) = delete;
+
+    /// Takes a place in the room until the end of its life; the room lives longer. False when there
+    /// is none.
+    bool enter(broadcast_room& room) noexcept {
+        if (!room.enter()) return false;
+        room_ = &room;
+        return true;
+    }
+
+    /// Whether this connection, which speaks that protocol, gets it. \throws what filters throw
+    virtual bool reaches(basic_connection&, protocol const&) { return true; }
+
+    payload const& message() const noexcept { return message_; }
+    overflow_policy policy() const noexcept { return policy_; }
+
+    /// Where the walk goes on. The worker's.
+    std::uint32_t next_slot = 0;
+
+  private:
+    payload message_;
+    overflow_policy policy_;
+    broadcast_room* room_ = nullptr;
+};
+
+/// Brings a broadcast to a worker, in its place among what else its sender sends there.
+class broadcast_mail final : public mail {
+  public:
+    explicit broadcast_mail(std::unique_ptr<broadcast> message) noexcept
+        : message_{std::move(message)} {}
+    bool enter(broadcast_room& room) noexcept { return message_->enter(room); }
+    void run(worker& recipient) override;
+
+  private:
+    std::unique_ptr<broadcast> message_;
+};
+
+/// A broadcast to those connections of one codec and session for which `filter` says so.
+template <class Dispatcher, class Filter>
+class filtered_broadcast final : public broadcast {
+  public:
+    filtered_broadcast(payload message, overflow_policy policy, Dispatcher const& speaker,
+                       Filter filter)
+        : broadcast{std::move(message), policy}, speaker_{&speaker}, filter_{std::move(filter)} {}
+
+    bool reaches(basic_connection& base, protocol const& speaker) override {
+        if (&speaker != speaker_) return false;
+        bool wanted = false;
+        auto ask = [&](typename Dispatcher::connection_type const& connection) {
+            wanted = filter_(connection);
+        };
+        speaker_->with(base, ask);
+        return wanted;
+    }
+
+  private:
+    Dispatcher const* speaker_;
+    Filter filter_;
+};
+
+} // namespace millipede::detail
