@@ -2,10 +2,12 @@
 #pragma once
 
 #include <millipede/process/basic_server.hpp>
+#include <millipede/process/offload.hpp>
 #include <millipede/process/per_worker.hpp>
 #include <millipede/wire/frame.hpp>
 #include <millipede/worker/dispatcher.hpp>
 
+#include <chrono>
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -68,6 +70,47 @@ class server : public basic_server {
         dispatcher_.any_handler = std::move(handler);
     }
 
+    /// These three have a handler that blocks called on a thread of its own kind: see `offload`.
+    template <message Message, class Handler, class Refused>
+        requires detail::offloaded_for<offloaded<Handler, Refused>, connection_type, Message>
+    void on(offloaded<Handler, Refused> work) {
+        on(Message::command, [give = giving<Message>(std::move(work))](connection_type& connection,
+                                                                       message_type const& frame) {
+            if (auto message = decode_data<Message>(frame.data()))
+                give(connection, frame, *message);
+            else
+                connection.close(errc::bad_message);
+        });
+    }
+    template <class Handler, class Refused>
+        requires detail::offloaded_for<offloaded<Handler, Refused>, connection_type, message_type>
+    void on(std::uint16_t command, offloaded<Handler, Refused> work) {
+        on(command, [give = giving<message_type>(std::move(work))](connection_type& connection,
+                                                                   message_type const& frame) {
+            give(connection, frame, frame);
+        });
+    }
+    template <class Handler, class Refused>
+        requires detail::offloaded_for<offloaded<Handler, Refused>, connection_type, message_type>
+    void on_message(offloaded<Handler, Refused> work) {
+        on_message([give = giving<message_type>(std::move(work))](connection_type& connection,
+                                                                  message_type const& received) {
+            give(connection, received, received);
+        });
+    }
+
+    /// Calls `handler(connection, come_back_after)` for a connection that ends because the server
+    /// drains (`drain()`, a signal; not `stop()`), when all that it was owed has been sent: what
+    /// the handler sends is the last that its peer gets. `come_back_after`, in milliseconds, is
+    /// drawn for each connection, evenly from 0 to the drain's spread: peers that heed it do not
+    /// come back at one moment. Connections that are cut off are not asked.
+    template <class Handler>
+        requires std::invocable<Handler&, connection_type&, std::chrono::milliseconds>
+    void on_drain(Handler handler) {
+        require_not_started("on_drain()");
+        dispatcher_.drain_handler = std::move(handler);
+    }
+
     /// Calls `handler(connection)` when a connection begins.
     template <class Handler>
         requires std::invocable<Handler&, connection_type&>
@@ -123,6 +166,20 @@ class server : public basic_server {
         }
 
   private:
+    // What gives a received message to the pool, or refuses it.
+    template <class Message, class Work>
+    auto giving(Work work) {
+        using request = detail::offloaded_message<Message, Codec, typename Work::handler_type>;
+        use_offload();
+        return [this, work = std::make_shared<Work>(std::move(work))](connection_type& connection,
+                                                                      message_type const& received,
+                                                                      Message const& message) {
+            auto copy = std::make_unique<request>(connection.id(), received,
+                                                  dispatcher_.get_codec(), work->handler);
+            if (!offer(std::move(copy), work->order)) work->refused(connection, message);
+        };
+    }
+
     detail::dispatcher<Session, Codec> dispatcher_;
 };
 

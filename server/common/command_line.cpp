@@ -152,6 +152,8 @@ void add_server_settings(settings_table& table, millipede::options& limits) {
                            limits.linger_timeout));
     table.add(time_setting("stop-timeout", "after a signal, cut off what is not sent by then",
                            limits.stop_timeout));
+    table.add(time_setting("drain-spread", "after a signal, end connections over TIME first",
+                           limits.drain_spread));
     table.add(transport_setting(limits.transport));
     table.add(log_level_setting(limits.log.level));
     table.add({"log-file", "FILE", "log to a rotating file instead of standard error",

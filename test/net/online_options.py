@@ -19,7 +19,7 @@ from harness import (CRLF, HEAD, SLOWNESS, NetTest, echo, echo_of_size, frame, h
 OPTIONS = ["--listen", "--config", "--init-conf", "--help", "--version", "--workers",
            "--connections", "--idle-timeout", "--write-timeout", "--linger-timeout",
            "--stop-timeout", "--magic", "--frame-max", "--skip-crlf", "--report-every",
-           "--log-level", "--log-file", "--transport"]
+           "--log-level", "--log-file", "--transport", "--drain-spread"]
 
 SHIPPED_INIT_CONF = """\
 # MarioTCP's own settings, as they are shipped
@@ -103,6 +103,7 @@ class BadOptions(OptionsTest):
         "write-timeout": ["30", "-1ms", "ms", "fast", "99999999999999999999h"],
         "linger-timeout": ["1", "-1s", "m", "1d ago"],
         "stop-timeout": ["5", "-1s", "h", "5sec."],
+        "drain-spread": ["60", "-1s", "s", "a while"],
         "report-every": ["60", "-60s", "0s", "often", "s60"],
         "magic": ["0xzz", "hello", "", "0x1ffffffff", "-1", "4294967296", "0x"],
         "frame-max": ["7", "0", "65536", "-1500", "big", "", "1500b"],
@@ -168,6 +169,7 @@ connections=3
 write-timeout = 30s
 linger-timeout = 500ms
 stop-timeout = 2s
+drain-spread = 0s
 magic = 0x01020304
 frame-max = 64
 skip-crlf = true

@@ -40,6 +40,8 @@ char const* text_of(errc code) noexcept {
         return "mailbox full";
     case errc::not_running:
         return "not running";
+    case errc::offload_full:
+        return "offload full";
     }
     return "unknown error";
 }
@@ -120,6 +122,7 @@ close_reason reason_of(error_code const& code) noexcept {
         return close_reason::refused;
     case errc::output_full:
     case errc::buffers_exhausted:
+    case errc::offload_full:
         return close_reason::shed;
     case errc::stopping:
         return close_reason::stopping;

@@ -30,6 +30,7 @@ enum class errc {
     stale_connection,   ///< A `connection_id` that no longer names a live connection.
     mailbox_full,       ///< The worker has `options::mailbox_capacity` requests waiting.
     not_running,        ///< The server has not been started, or has ended.
+    offload_full,       ///< `options::offload_capacity` requests wait for handlers that block.
 };
 
 /// The kinds of endings, for `on_close`: compare a code with one of these.
@@ -39,7 +40,7 @@ enum class close_reason {
     timeout,  ///< Idle or write timeout.
     error,    ///< An error of the system, such as a reset, or no memory.
     refused,  ///< The peer sent what the protocol does not allow.
-    shed,     ///< Too much output or too many buffers: closed to protect the others.
+    shed,     ///< Too much output, buffers or offloaded requests: closed to protect the others.
     stopping, ///< The server stops.
     server,   ///< A handler closed the connection.
     failed,   ///< A handler let an exception escape.

@@ -46,7 +46,7 @@ struct basic_metrics {
     Cell stopped{};         ///< ... because the server stopped.
     Cell closed_by_server{}; ///< ... because a handler closed it.
     Cell handler_failures{}; ///< ... because a handler let an exception escape.
-    Cell cut{};      ///< Connections whose last output was cut off: stop deadline or write timeout.
+    Cell cut{};      ///< Connections cut off before all had left: stop deadline or write timeout.
     Cell released{}; ///< Sockets that workers are done with, connections or not.
     Cell messages_received{};
     Cell bytes_received{};
@@ -55,6 +55,11 @@ struct basic_metrics {
     Cell writes_blocked{};    ///< Times that a peer took no more and output had to be queued.
     Cell stale_requests{};    ///< Sends and posts to a connection that had ended.
     Cell callback_failures{}; ///< Exceptions from on_close, every() or a posted function.
+    Cell offloaded{};         ///< Requests given to the offload pool.
+    Cell offload_refused{};   ///< Requests that the pool refused, because it was full.
+    Cell offload_failed{};    ///< Exceptions from offloaded handlers.
+    Cell offload_dropped{};   ///< Requests that still waited for the pool when the server ended.
+    Cell offload_waiting{};   ///< Requests that wait for a thread of the pool now.
 
     /// Calls `f(name, cell)` for every counter.
     template <class Self, class F>
@@ -81,6 +86,11 @@ struct basic_metrics {
         f("writes_blocked", self.writes_blocked);
         f("stale_requests", self.stale_requests);
         f("callback_failures", self.callback_failures);
+        f("offloaded", self.offloaded);
+        f("offload_refused", self.offload_refused);
+        f("offload_failed", self.offload_failed);
+        f("offload_dropped", self.offload_dropped);
+        f("offload_waiting", self.offload_waiting);
     }
 };
 

@@ -85,12 +85,15 @@ options validated(options wanted) {
     check_duration("write_timeout", limits.write_timeout, 0ms);
     check_duration("linger_timeout", limits.linger_timeout, 1ms);
     check_duration("stop_timeout", limits.stop_timeout, 0ms);
+    check_duration("drain_spread", limits.drain_spread, 0ms);
     check_range<std::size_t>("output_max_bytes", limits.output_max_bytes, 1, std::size_t{1} << 40);
     check_range<std::size_t>("buffer_budget_bytes", limits.buffer_budget_bytes, 64 * 1024,
                              std::size_t{1} << 44);
     check_range<std::size_t>("scratch_bytes", limits.scratch_bytes, 4 * 1024, 1024 * 1024);
     check_range("handoff_capacity", limits.handoff_capacity, 1U, 1U << 24);
     check_range("mailbox_capacity", limits.mailbox_capacity, 1U, 1U << 28);
+    check_range("offload_threads", limits.offload_threads, 1U, 256U);
+    check_range("offload_capacity", limits.offload_capacity, 1U, 1U << 24);
     check_range("listen_backlog", limits.listen_backlog, 1U, 1U << 24);
     check_descriptors(limits);
     return limits;
@@ -107,6 +110,7 @@ std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_b
         {"log lines waiting, at most", limits.log.queue_capacity, 4'096},
         {"hand-over queues", workers * limits.handoff_capacity, 8},
         {"mailboxes, at most, without their payloads", workers * limits.mailbox_capacity, 64},
+        {"offloaded requests, at most, without their messages", limits.offload_capacity, 128},
     };
 }
 

@@ -7,6 +7,7 @@
 #include <millipede/worker/protocol.hpp>
 
 #include <array>
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <functional>
@@ -126,6 +127,7 @@ class dispatcher final : public protocol {
 
     std::function<void(connection_type&)> open_handler;
     std::function<void(connection_type&, error_code const&)> close_handler;
+    std::function<void(connection_type&, std::chrono::milliseconds)> drain_handler;
     /// For messages that no command's handler takes.
     message_handler any_handler;
 
@@ -171,6 +173,12 @@ class dispatcher final : public protocol {
                 return {consumed, 0,
                         typed.ending() ? input_result::next::end : input_result::next::pause};
         }
+    }
+
+    void on_drain(basic_connection& base, std::chrono::milliseconds come_back_after) override {
+        if (!drain_handler) return;
+        connection_type typed{base, codec_};
+        drain_handler(typed, come_back_after);
     }
 
     void on_close(basic_connection& base, error_code reason) noexcept override {

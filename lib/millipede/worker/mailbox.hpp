@@ -28,6 +28,8 @@ class mail {
 class mailbox {
   public:
     enum class posted { full, quietly, must_wake };
+    /// `always`: beyond the capacity, for answers to requests that were bounded themselves.
+    enum class admission { bounded, always };
 
     explicit mailbox(std::uint32_t capacity) noexcept : capacity_{capacity} {}
     ~mailbox() {
@@ -39,8 +41,9 @@ class mailbox {
 
     /// Any thread. `must_wake`: the box was empty, nobody else wakes the worker. Near the capacity
     /// a post that is refused may make another one be refused as well.
-    posted post(std::unique_ptr<mail> request) noexcept {
-        if (waiting_.fetch_add(1, std::memory_order_relaxed) >= capacity_) {
+    posted post(std::unique_ptr<mail> request, admission rule = admission::bounded) noexcept {
+        if (waiting_.fetch_add(1, std::memory_order_relaxed) >= capacity_ &&
+            rule == admission::bounded) {
             waiting_.fetch_sub(1, std::memory_order_relaxed);
             return posted::full;
         }

@@ -4,6 +4,7 @@
 #include <millipede/memory/reassembly.hpp>
 #include <millipede/worker/fwd.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <span>
 
@@ -11,7 +12,7 @@ namespace millipede::detail {
 
 /// What a listener's connections talk: the engine's view of a codec with its handlers and the type
 /// of its sessions. One object serves all workers at once, so after the start it is read only.
-/// Exceptions may escape `on_open` and `on_input`; the connection is then closed.
+/// Exceptions may escape `on_open`, `on_input` and `on_drain`; the connection is then closed.
 class protocol {
   public:
     virtual ~protocol() = default;
@@ -26,6 +27,13 @@ class protocol {
     /// message as long as the connection is receiving. To refuse the input, closes the connection.
     virtual input_result on_input(basic_connection& connection,
                                   std::span<std::byte const> input) = 0;
+
+    /// The server drains: this is the last that a handler can send before the connection is closed.
+    /// Its peer does well to come back after `come_back_after`.
+    virtual void on_drain(basic_connection& connection, std::chrono::milliseconds come_back_after) {
+        static_cast<void>(connection);
+        static_cast<void>(come_back_after);
+    }
 
     /// It has ended, once for every `on_open`: calls the handler, destroys the session. Nothing
     /// can be sent any more.

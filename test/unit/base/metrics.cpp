@@ -47,6 +47,11 @@ std::vector<counter> const counters{
     {"writes_blocked", &sums::writes_blocked},
     {"stale_requests", &sums::stale_requests},
     {"callback_failures", &sums::callback_failures},
+    {"offloaded", &sums::offloaded},
+    {"offload_refused", &sums::offload_refused},
+    {"offload_failed", &sums::offload_failed},
+    {"offload_dropped", &sums::offload_dropped},
+    {"offload_waiting", &sums::offload_waiting},
 };
 
 } // namespace

@@ -122,6 +122,8 @@ BOOST_AUTO_TEST_CASE(every_limit_outside_of_its_bounds_is_refused_by_name) {
         {"linger_timeout", [](o& x) { x.linger_timeout = year + 1ms; }},
         {"stop_timeout", [](o& x) { x.stop_timeout = -1ms; }},
         {"stop_timeout", [](o& x) { x.stop_timeout = year + 1ms; }},
+        {"drain_spread", [](o& x) { x.drain_spread = -1ms; }},
+        {"drain_spread", [](o& x) { x.drain_spread = year + 1ms; }},
         {"output_max_bytes", [](o& x) { x.output_max_bytes = 0; }},
         {"output_max_bytes", [](o& x) { x.output_max_bytes = (std::size_t{1} << 40) + 1; }},
         {"buffer_budget_bytes", [](o& x) { x.buffer_budget_bytes = 64 * 1024 - 1; }},
@@ -132,6 +134,10 @@ BOOST_AUTO_TEST_CASE(every_limit_outside_of_its_bounds_is_refused_by_name) {
         {"handoff_capacity", [](o& x) { x.handoff_capacity = (1U << 24) + 1; }},
         {"mailbox_capacity", [](o& x) { x.mailbox_capacity = 0; }},
         {"mailbox_capacity", [](o& x) { x.mailbox_capacity = (1U << 28) + 1; }},
+        {"offload_threads", [](o& x) { x.offload_threads = 0; }},
+        {"offload_threads", [](o& x) { x.offload_threads = 257; }},
+        {"offload_capacity", [](o& x) { x.offload_capacity = 0; }},
+        {"offload_capacity", [](o& x) { x.offload_capacity = (1U << 24) + 1; }},
         {"listen_backlog", [](o& x) { x.listen_backlog = 0; }},
         {"listen_backlog", [](o& x) { x.listen_backlog = (1U << 24) + 1; }},
     };
@@ -151,6 +157,8 @@ BOOST_AUTO_TEST_CASE(every_limit_at_its_bounds_is_accepted) {
         [](o& x) { x.linger_timeout = year; },
         [](o& x) { x.stop_timeout = 0ms; },
         [](o& x) { x.stop_timeout = year; },
+        [](o& x) { x.drain_spread = 0ms; },
+        [](o& x) { x.drain_spread = year; },
         [](o& x) { x.output_max_bytes = 1; },
         [](o& x) { x.output_max_bytes = std::size_t{1} << 40; },
         [](o& x) { x.buffer_budget_bytes = 64 * 1024; },
@@ -161,6 +169,10 @@ BOOST_AUTO_TEST_CASE(every_limit_at_its_bounds_is_accepted) {
         [](o& x) { x.handoff_capacity = 1U << 24; },
         [](o& x) { x.mailbox_capacity = 1; },
         [](o& x) { x.mailbox_capacity = 1U << 28; },
+        [](o& x) { x.offload_threads = 1; },
+        [](o& x) { x.offload_threads = 256; },
+        [](o& x) { x.offload_capacity = 1; },
+        [](o& x) { x.offload_capacity = 1U << 24; },
         [](o& x) { x.listen_backlog = 1; },
         [](o& x) { x.listen_backlog = 1U << 24; },
     };
@@ -276,6 +288,7 @@ BOOST_AUTO_TEST_CASE(every_limit_that_costs_memory_has_a_term) {
         {[](o& x) { x.scratch_bytes += 4'096; }, 2 * 4'096},
         {[](o& x) { x.handoff_capacity += 1; }, 8},
         {[](o& x) { x.mailbox_capacity += 1; }, 64},
+        {[](o& x) { x.offload_capacity += 1; }, 128},
     };
     for (auto const& each : all) {
         auto more = less;
