@@ -2,10 +2,12 @@
 #pragma once
 
 #include <millipede/process/basic_server.hpp>
+#include <millipede/process/offload.hpp>
 #include <millipede/process/per_worker.hpp>
 #include <millipede/wire/frame.hpp>
 #include <millipede/worker/dispatcher.hpp>
 
+#include <chrono>
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -68,6 +70,47 @@ class server : public basic_server {
         dispatcher_.any_handler = std::move(handler);
     }
 
+    /// These three have a handler that blocks called on a thread of its own kind: see `offload`.
+    template <message Message, class Handler, class Refused>
+        requires detail::offloaded_for<offloaded<Handler, Refused>, connection_type, Message>
+    void on(offloaded<Handler, Refused> work) {
+        on(Message::command, [give = giving<Message>(std::move(work))](connection_type& connection,
+                                                                       message_type const& frame) {
+            if (auto message = decode_data<Message>(frame.data()))
+                give(connection, frame, *message);
+            else
+                connection.close(errc::bad_message);
+        });
+    }
+    template <class Handler, class Refused>
+        requires detail::offloaded_for<offloaded<Handler, Refused>, connection_type, message_type>
+    void on(std::uint16_t command, offloaded<Handler, Refused> work) {
+        on(command, [give = giving<message_type>(std::move(work))](connection_type& connection,
+                                                                   message_type const& frame) {
+            give(connection, frame, frame);
+        });
+    }
+    template <class Handler, class Refused>
+        requires detail::offloaded_for<offloaded<Handler, Refused>, connection_type, message_type>
+    void on_message(offloaded<Handler, Refused> work) {
+        on_message([give = giving<message_type>(std::move(work))](connection_type& connection,
+                                                                  message_type const& received) {
+            give(connection, received, received);
+        });
+    }
+
+    /// Calls `handler(connection, come_back_after)` for a connection that ends because the server
+    /// drains (`drain()`, a signal; not `stop()`), when all that it was owed has been sent: what
+    /// the handler sends is the last that its peer gets. `come_back_after`, in milliseconds, is
+    /// drawn for each connection, evenly from 0 to the drain's spread: peers that heed it do not
+    /// come back at one moment. Connections that are cut off are not asked.
+    template <class Handler>
+        requires std::invocable<Handler&, connection_type&, std::chrono::milliseconds>
+    void on_drain(Handler handler) {
+        require_not_started("on_drain()");
+        dispatcher_.drain_handler = std::move(handler);
+    }
+
     /// Calls `handler(connection)` when a connection begins.
     template <class Handler>
         requires std::invocable<Handler&, connection_type&>
@@ -107,11 +150,10 @@ class server : public basic_server {
     error_code send(connection_id id, Message const& message) { return send(id, encode(message)); }
 
     /// The same with a policy of its own in place of `options::overflow`.
-    template <class Message>
-        requires encodable<Message, Codec> error_code send(connection_id id, Message const& message,
-                                                           overflow_policy policy) {
-            return send(id, encode(message), policy);
-        }
+    template <encodable<Codec> Message>
+    error_code send(connection_id id, Message const& message, overflow_policy policy) {
+        return send(id, encode(message), policy);
+    }
 
     using basic_server::broadcast;
 
@@ -119,58 +161,67 @@ class server : public basic_server {
     /// the filter and calls it on its own thread, so it must be light: a walk over a million
     /// connections calls it a million times. A connection for which it throws does not get the
     /// message (`metrics().callback_failures`). Otherwise as `basic_server::broadcast`.
-    template <class Filter>
-        requires std::predicate<Filter&, connection_type const&>
-            error_code broadcast(payload const& message, Filter filter, overflow_policy policy) {
-            using filtered = detail::filtered_broadcast<detail::dispatcher<Session, Codec>, Filter>;
-            return begin_broadcast(
-                [&] { return std::make_unique<filtered>(message, policy, dispatcher_, filter); });
-        }
-    template <class Filter>
-        requires std::predicate<Filter&, connection_type const&>
-            error_code broadcast(payload const& message, Filter filter) {
-            return broadcast(message, std::move(filter), limits().overflow);
-        }
+    template <std::predicate<connection_type const&> Filter>
+    error_code broadcast(payload const& message, Filter filter, overflow_policy policy) {
+        using filtered = detail::filtered_broadcast<detail::dispatcher<Session, Codec>, Filter>;
+        return begin_broadcast(
+            [&] { return std::make_unique<filtered>(message, policy, dispatcher_, filter); });
+    }
+    template <std::predicate<connection_type const&> Filter>
+    error_code broadcast(payload const& message, Filter filter) {
+        return broadcast(message, std::move(filter), limits().overflow);
+    }
 
     /// Encodes a message once and broadcasts it; `how` is what may follow the payload above.
-    template <class Message, class... How>
-        requires encodable<Message, Codec> &&(!std::same_as<Message, payload>)error_code
-            broadcast(Message const& message, How... how) {
-            return broadcast(encode(message), std::move(how)...);
+    template <encodable<Codec> Message, class... How>
+    error_code broadcast(Message const& message, How... how) {
+        return broadcast(encode(message), std::move(how)...);
+    }
+
+    /// A message in its bytes, to be sent to many. Any thread.
+    template <class Message>
+    payload encode(Message const& message) const {
+        return connection_type::encode_payload(dispatcher_.get_codec(), message);
+    }
+
+    /// Runs `f(connection)` on the thread of the connection's worker, in the order of the calls of
+    /// one thread; not at all when the connection has ended by then. Any thread.
+    /// \returns stale_connection, mailbox_full, not_running or success.
+    template <class F>
+        requires std::invocable<F&, connection_type&> error_code post(connection_id id, F f) {
+            class request final : public detail::mail {
+              public:
+                request(connection_id id, F f, detail::dispatcher<Session, Codec> const& speaker)
+                    : id_{id}, f_{std::move(f)}, speaker_{&speaker} {}
+                void run(detail::worker& recipient) override {
+                    recipient.with(id_,
+                                   [this](basic_connection& base) { speaker_->with(base, f_); });
+                }
+
+              private:
+                connection_id id_;
+                F f_;
+                detail::dispatcher<Session, Codec> const* speaker_;
+            };
+            return basic_server::post(id, std::make_unique<request>(id, std::move(f), dispatcher_));
         }
 
-        /// A message in its bytes, to be sent to many. Any thread.
-        template <class Message>
-        payload encode(Message const& message) const {
-            return connection_type::encode_payload(dispatcher_.get_codec(), message);
-        }
+  private:
+    // What gives a received message to the pool, or refuses it.
+    template <class Message, class Work>
+    auto giving(Work work) {
+        using request = detail::offloaded_message<Message, Codec, typename Work::handler_type>;
+        use_offload();
+        return [this, work = std::make_shared<Work>(std::move(work))](connection_type& connection,
+                                                                      message_type const& received,
+                                                                      Message const& message) {
+            auto copy = std::make_unique<request>(connection.id(), received,
+                                                  dispatcher_.get_codec(), work->handler);
+            if (!offer(std::move(copy), work->order)) work->refused(connection, message);
+        };
+    }
 
-        /// Runs `f(connection)` on the thread of the connection's worker, in the order of the calls
-        /// of one thread; not at all when the connection has ended by then. Any thread. \returns
-        /// stale_connection, mailbox_full, not_running or success.
-        template <class F>
-            requires std::invocable<F&, connection_type&> error_code post(connection_id id, F f) {
-                class request final : public detail::mail {
-                  public:
-                    request(connection_id id, F f,
-                            detail::dispatcher<Session, Codec> const& speaker)
-                        : id_{id}, f_{std::move(f)}, speaker_{&speaker} {}
-                    void run(detail::worker& recipient) override {
-                        recipient.with(
-                            id_, [this](basic_connection& base) { speaker_->with(base, f_); });
-                    }
-
-                  private:
-                    connection_id id_;
-                    F f_;
-                    detail::dispatcher<Session, Codec> const* speaker_;
-                };
-                return basic_server::post(id,
-                                          std::make_unique<request>(id, std::move(f), dispatcher_));
-            }
-
-      private:
-        detail::dispatcher<Session, Codec> dispatcher_;
+    detail::dispatcher<Session, Codec> dispatcher_;
 };
 
 } // namespace millipede

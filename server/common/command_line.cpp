@@ -165,6 +165,8 @@ void add_server_settings(settings_table& table, millipede::options& limits) {
                            limits.linger_timeout));
     table.add(time_setting("stop-timeout", "after a signal, cut off what is not sent by then",
                            limits.stop_timeout));
+    table.add(time_setting("drain-spread", "after a signal, end connections over TIME first",
+                           limits.drain_spread));
     add_admission_settings(table, limits);
     table.add(bytes_setting("output-max-bytes", "unsent output of one connection",
                             limits.output_max_bytes, 1, std::uint64_t{1} << 40));

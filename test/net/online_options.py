@@ -25,7 +25,7 @@ OPTIONS = ["--listen", "--config", "--init-conf", "--help", "--version", "--work
            "--first-message-timeout", "--message-timeout", "--messages-per-second",
            "--messages-burst", "--bytes-per-second", "--bytes-burst", "--over-rate",
            "--tcp-user-timeout", "--keepalive-idle", "--keepalive-interval", "--keepalive-probes",
-           "--output-max-bytes", "--overflow", "--output-budget-bytes"]
+           "--output-max-bytes", "--overflow", "--output-budget-bytes", "--drain-spread"]
 
 SHIPPED_INIT_CONF = """\
 # MarioTCP's own settings, as they are shipped
@@ -109,6 +109,7 @@ class BadOptions(OptionsTest):
         "write-timeout": ["30", "-1ms", "ms", "fast", "99999999999999999999h"],
         "linger-timeout": ["1", "-1s", "m", "1d ago"],
         "stop-timeout": ["5", "-1s", "h", "5sec."],
+        "drain-spread": ["60", "-1s", "s", "a while"],
         "report-every": ["60", "-60s", "0s", "often", "s60"],
         "magic": ["0xzz", "hello", "", "0x1ffffffff", "-1", "4294967296", "0x"],
         "frame-max": ["7", "0", "65536", "-1500", "big", "", "1500b"],
@@ -202,6 +203,7 @@ connections=3
 write-timeout = 30s
 linger-timeout = 500ms
 stop-timeout = 2s
+drain-spread = 0s
 magic = 0x01020304
 frame-max = 64
 skip-crlf = true

@@ -48,6 +48,8 @@ char const* text_of(errc code) noexcept {
         return "too fast";
     case errc::output_budget_exceeded:
         return "output budget exceeded";
+    case errc::offload_full:
+        return "offload full";
     }
     return "unknown error";
 }
@@ -132,6 +134,7 @@ close_reason reason_of(error_code const& code) noexcept {
     case errc::output_full:
     case errc::buffers_exhausted:
     case errc::output_budget_exceeded:
+    case errc::offload_full:
         return close_reason::shed;
     case errc::stopping:
         return close_reason::stopping;

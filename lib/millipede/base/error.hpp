@@ -36,6 +36,7 @@ enum class errc {
     /// All connections together had too much unsent output, and this one was among those with the
     /// most.
     output_budget_exceeded,
+    offload_full, ///< `options::offload_capacity` requests wait for handlers that block.
 };
 
 /// The kinds of endings, for `on_close`: compare a code with one of these.
@@ -45,7 +46,7 @@ enum class close_reason {
     timeout,  ///< Idle or write timeout, or a message that did not come in time.
     error,    ///< An error of the system, such as a reset, or no memory.
     refused,  ///< The peer sent what the protocol does not allow, or faster than it may.
-    shed,     ///< Too much output or too many buffers: closed to protect the others.
+    shed,     ///< Too much output, buffers or offloaded requests: closed to protect the others.
     stopping, ///< The server stops.
     server,   ///< A handler closed the connection.
     failed,   ///< A handler let an exception escape.

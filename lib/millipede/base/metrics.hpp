@@ -46,7 +46,7 @@ struct basic_metrics {
     Cell stopped{};         ///< ... because the server stopped.
     Cell closed_by_server{}; ///< ... because a handler closed it.
     Cell handler_failures{}; ///< ... because a handler let an exception escape.
-    Cell cut{}; ///< Connections whose last output was cut off: stop deadline, write timeout, shed.
+    Cell cut{}; ///< Connections cut off before all had left: stop deadline, write timeout, shed.
     Cell released{}; ///< Sockets that workers are done with, connections or not.
     Cell messages_received{};
     Cell bytes_received{};
@@ -72,6 +72,13 @@ struct basic_metrics {
     Cell message_timeouts{};            ///< Of `timeouts`: a message was begun and not completed.
     Cell too_fast{};                    ///< Of `refused_frames`: more than a rate allows.
     Cell rate_pauses{}; ///< Times that a connection was not read because of its rate.
+
+    // Handlers that block ...
+    Cell offloaded{};       ///< ... requests given to the offload pool.
+    Cell offload_refused{}; ///< ... requests that the pool refused, because it was full.
+    Cell offload_failed{};  ///< ... exceptions from them.
+    Cell offload_dropped{}; ///< ... requests that still waited for the pool when the server ended.
+    Cell offload_waiting{}; ///< ... requests that wait for a thread of the pool now.
 
     /// Calls `f(name, cell)` for every counter.
     template <class Self, class F>
@@ -113,6 +120,11 @@ struct basic_metrics {
         f("message_timeouts", self.message_timeouts);
         f("too_fast", self.too_fast);
         f("rate_pauses", self.rate_pauses);
+        f("offloaded", self.offloaded);
+        f("offload_refused", self.offload_refused);
+        f("offload_failed", self.offload_failed);
+        f("offload_dropped", self.offload_dropped);
+        f("offload_waiting", self.offload_waiting);
     }
 };
 

@@ -132,6 +132,7 @@ options validated(options wanted) {
     check_duration("write_timeout", limits.write_timeout, 0ms);
     check_duration("linger_timeout", limits.linger_timeout, 1ms);
     check_duration("stop_timeout", limits.stop_timeout, 0ms);
+    check_duration("drain_spread", limits.drain_spread, 0ms);
     check_range<std::size_t>("output_max_bytes", limits.output_max_bytes, 1, std::size_t{1} << 40);
     check_range<std::size_t>("buffer_budget_bytes", limits.buffer_budget_bytes, 64 * 1024,
                              std::size_t{1} << 44);
@@ -142,6 +143,8 @@ options validated(options wanted) {
     check_range("handoff_capacity", limits.handoff_capacity, 1U, 1U << 24);
     check_range("mailbox_capacity", limits.mailbox_capacity, 1U, 1U << 28);
     check_range("broadcast_capacity", limits.broadcast_capacity, 1U, 1U << 24);
+    check_range("offload_threads", limits.offload_threads, 1U, 256U);
+    check_range("offload_capacity", limits.offload_capacity, 1U, 1U << 24);
     check_range("listen_backlog", limits.listen_backlog, 1U, 1U << 24);
     check_admission(limits);
     check_descriptors(limits);
@@ -161,6 +164,7 @@ std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_b
         {"mailboxes, at most, without their payloads", workers * limits.mailbox_capacity, 64},
         {"broadcasts waiting, at most, without their payloads", workers * limits.broadcast_capacity,
          128},
+        {"offloaded requests, at most, without their messages", limits.offload_capacity, 128},
     };
     if (limits.connections_per_source_max != 0 || limits.accepts_per_second_per_source != 0) {
         budget_term sources{{}, workers * limits.connections_per_worker, 72};

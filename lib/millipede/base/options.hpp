@@ -58,6 +58,11 @@ struct options {
     /// From the first signal (or `stop()`) to the end: what is not flushed by then is cut off.
     std::chrono::milliseconds stop_timeout = std::chrono::seconds{5};
 
+    /// After the first signal connections end spread over so long, and `stop_timeout` begins when
+    /// it is over; `on_drain` tells each when to come back. 0: all at once. So that a million
+    /// clients do not come back, to whoever serves them next, at one moment.
+    std::chrono::milliseconds drain_spread{0};
+
     /// Bytes of unsent output, 64 per message included, that one connection may have; beyond it
     /// `overflow` decides. An empty queue takes one message of any size, and replies that were
     /// gathered before the peer ceased to read. Shared payloads count here in full.
@@ -93,6 +98,15 @@ struct options {
     /// Broadcasts that may wait for one worker or be under way there; more are refused
     /// (`errc::mailbox_full`), so that a publisher faster than the workers cannot eat the memory.
     std::uint32_t broadcast_capacity = 1'024;
+
+    /// Threads for handlers that block (`offload()`), 1 to 256. None is started when there is no
+    /// such handler.
+    std::uint32_t offload_threads = 4;
+
+    /// Requests that may wait for one of these threads, in all, each with a copy of its message;
+    /// up to 16,777,216. More are refused (`errc::offload_full`): what would wait for long is
+    /// better told so at once.
+    std::uint32_t offload_capacity = 1'024;
 
     /// Connections that the kernel completes before they are accepted; it caps this to
     /// net.core.somaxconn.

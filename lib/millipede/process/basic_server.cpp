@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -37,6 +38,16 @@ std::string with_thousands(std::uint64_t number) {
     return digits;
 }
 
+// How long handlers may hold a thread beyond the deadline of the end.
+constexpr auto grace = 1s;
+
+// There is no safe way to end a thread.
+[[noreturn]] void end_process(char const* why) {
+    log(fatal) << why << " beyond the deadline: ending the process";
+    logging::flush_active();
+    std::quick_exit(EXIT_FAILURE);
+}
+
 } // namespace
 
 basic_server::basic_server(options wanted) : limits_{validated(std::move(wanted))} {}
@@ -46,8 +57,10 @@ void basic_server::shut_down() noexcept {
     if (workers_) { // both exist as long as a handler may ask for metrics
         workers_->stop();
         workers_->join();
+        end_offload(std::chrono::steady_clock::now() + limits_.stop_timeout);
     }
     acceptor_.reset();
+    offload_.reset();
     workers_.reset();
 }
 
@@ -59,6 +72,7 @@ void basic_server::start() {
     if (started_) return;
     if (!logging::active()) logging_ = std::make_unique<logging>(limits_.log);
     workers_.emplace(limits_, protocols_);
+    if (uses_offload_) offload_.emplace(*workers_, limits_);
     acceptor_.emplace(context_, *workers_, limits_);
     listen();
     log_budget();
@@ -75,6 +89,7 @@ void basic_server::listen() {
     } catch (...) { // as if nothing had happened: start() may be tried again
         endpoints_.clear();
         acceptor_.reset();
+        offload_.reset();
         workers_.reset();
         throw;
     }
@@ -112,13 +127,27 @@ void basic_server::run() {
         acceptor_->stop();
         workers_->stop();
         workers_->join();
+        end_offload(std::chrono::steady_clock::now() + limits_.stop_timeout);
         throw;
     }
     workers_->join();
+    end_offload(cut_);
+    report_end();
 }
 
 void basic_server::stop() {
-    boost::asio::post(context_, [this] { begin_stop(); });
+    boost::asio::post(context_, [this] { begin_stop({.deadline = limits_.stop_timeout}); });
+}
+
+void basic_server::drain(std::chrono::milliseconds deadline, std::chrono::milliseconds spread) {
+    constexpr std::chrono::milliseconds year = std::chrono::hours{24 * 365};
+    if (deadline < 0ms || deadline > year || spread < 0ms || spread > year)
+        throw std::invalid_argument{"drain(): a time is negative or longer than a year"};
+    detail::stop_plan plan{.deadline = deadline,
+                           .window = std::min(spread, deadline * 3 / 4),
+                           .come_back = spread,
+                           .says_goodbye = true};
+    boost::asio::post(context_, [this, plan] { begin_stop(plan); });
 }
 
 void basic_server::wait_for_signal() {
@@ -126,10 +155,15 @@ void basic_server::wait_for_signal() {
     signals_.add(SIGTERM);
     signals_.async_wait([this](error_code code, int signal) {
         if (code) return;
-        log(info) << (signal == SIGINT ? "SIGINT" : "SIGTERM")
-                  << ": stopping; once more ends at once";
+        auto spread = limits_.drain_spread;
+        auto over = spread == 0ms ? "" : " over " + std::to_string(spread.count()) + " ms";
+        log(info) << (signal == SIGINT ? "SIGINT" : "SIGTERM") << ": stopping" << over
+                  << "; once more ends at once";
         signals_.clear(); // the second one has its default effect: the process ends
-        begin_stop();
+        begin_stop({.deadline = spread + limits_.stop_timeout,
+                    .window = spread,
+                    .come_back = spread,
+                    .says_goodbye = true});
     });
 }
 
@@ -157,17 +191,43 @@ void basic_server::schedule(periodic& task) {
     });
 }
 
-void basic_server::begin_stop() {
-    if (std::exchange(stopping_, true)) return;
-    acceptor_->stop();
-    workers_->stop();
-    deadline_.expires_after(limits_.stop_timeout + 1s);
+void basic_server::begin_stop(detail::stop_plan const& plan) {
+    bool first = !std::exchange(stopping_, true);
+    // What comes second can only cut a drain short.
+    if (!first && (!draining_ || plan.says_goodbye)) return;
+    draining_ = plan.says_goodbye;
+    auto now = std::chrono::steady_clock::now();
+    auto cut = now + plan.deadline;
+    if (first) {
+        before_end_ = metrics();
+        end_began_ = now;
+        cut_ = cut;
+        acceptor_->stop();
+    }
+    cut_ = std::min(cut_, cut);
+    workers_->stop(plan);
+    deadline_.expires_at(cut_ + grace);
     deadline_.async_wait([](error_code code) {
-        if (code) return;
-        log(fatal) << "a handler holds a worker's thread beyond the deadline: ending the process";
-        logging::flush_active();
-        std::quick_exit(EXIT_FAILURE);
+        if (!code) end_process("a handler holds a worker's thread");
     });
+}
+
+void basic_server::end_offload(std::chrono::steady_clock::time_point cut) {
+    if (offload_ && !offload_->end(cut, cut + grace)) end_process("an offloaded handler runs");
+}
+
+void basic_server::report_end() {
+    auto sums = metrics();
+    auto released = sums.released - before_end_.released;
+    report_.cut = sums.cut - before_end_.cut;
+    report_.in_peace = released - report_.cut;
+    report_.requests_dropped = sums.offload_dropped;
+    report_.took = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - end_began_);
+    log(info) << "ended in " << with_thousands(static_cast<std::uint64_t>(report_.took.count()))
+              << " ms: " << with_thousands(report_.in_peace) << " connections in peace, "
+              << with_thousands(report_.cut) << " cut off, "
+              << with_thousands(report_.requests_dropped) << " offloaded requests dropped";
 }
 
 void basic_server::callback_failed(std::string_view what) {
@@ -181,6 +241,7 @@ metrics basic_server::metrics() const {
     sum += counters_;
     sum += acceptor_->counters();
     workers_->add_to(sum);
+    if (offload_) offload_->add_to(sum);
     return sum;
 }
 

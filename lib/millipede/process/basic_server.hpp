@@ -7,6 +7,8 @@
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
 #include <millipede/process/acceptor.hpp>
+#include <millipede/process/drain_report.hpp>
+#include <millipede/process/offload_pool.hpp>
 #include <millipede/process/worker_pool.hpp>
 #include <millipede/wire/payload.hpp>
 #include <millipede/worker/protocol.hpp>
@@ -31,8 +33,8 @@ namespace millipede {
 /// A server whatever its sessions and codec: the acceptor, the workers, signals and timers.
 ///
 /// Life: made (options validated) -> `start()` (slots allocated, listening, workers run) ->
-/// `run()` (accepts, on the calling thread) -> `stop()` or a signal -> `run()` returns, and the
-/// server is over: it cannot be started again.
+/// `run()` (accepts, on the calling thread) -> `drain()`, `stop()` or a signal -> `run()` returns,
+/// and the server is over: it cannot be started again.
 ///
 /// Do not: add handlers after the start; destroy the server while `run()` runs; call `run()` from
 /// a handler.
@@ -50,17 +52,33 @@ class basic_server {
     ///         is not enough memory for the slots, or no thread.
     void start();
 
-    /// Accepts connections and runs `every` functions on this thread until `stop()` or, with
-    /// `options::handle_signals`, SIGINT or SIGTERM; then answers what was received, flushes and
-    /// closes, within `options::stop_timeout`. A second signal has its default effect.
-    /// When a handler still holds a worker's thread a second after the deadline, the process is
-    /// ended with status 1: there is no safe way to end a thread.
+    /// Accepts connections and runs `every` functions on this thread until `stop()`, `drain()` or,
+    /// with `options::handle_signals`, SIGINT or SIGTERM; then answers what was received, flushes
+    /// and closes, within `options::stop_timeout`. A signal drains, as `drain()` does: connections
+    /// end spread over `options::drain_spread`, and `stop_timeout` begins when that is over. A
+    /// second signal has its default effect.
+    /// When a handler still holds a worker's thread, or an offloaded one its own, a second after
+    /// the deadline, the process is ended with status 1: there is no safe way to end a thread.
     /// \throws what `start()` throws; std::logic_error when called a second time; and what a
     ///         handler that was posted to `get_executor()` lets escape, after everything was ended.
     void run();
 
-    /// Any thread, any time; returns at once.
+    /// Ends the server: stops accepting, answers what was received, flushes and closes, within
+    /// `options::stop_timeout`; cuts a drain short. Any thread, any time; returns at once.
     void stop();
+
+    /// Ends the server gently, for many clients that are to be served elsewhere or later: stops
+    /// accepting at once, and goes on serving while connections end one after the other, evenly
+    /// spread over `spread` (or over three quarters of the deadline, if that is shorter). Each is
+    /// answered what it has sent, gets what `server::on_drain` sends, and then reads end of stream.
+    /// What has not left when `deadline` is over is cut off and counted. With a `spread` of 0 all
+    /// end at once, as with `stop()`. When the server ends already, this does nothing.
+    /// Any thread, any time; returns at once.
+    /// \throws std::invalid_argument for times that are negative or longer than a year.
+    void drain(std::chrono::milliseconds deadline, std::chrono::milliseconds spread);
+
+    /// How the end went; after `run()` has returned. It is logged, too.
+    drain_report const& drained() const noexcept { return report_; }
 
     /// Runs `f` on the thread of `run()` every `period`, until the end.
     void every(std::chrono::milliseconds period, std::function<void()> f);
@@ -113,6 +131,12 @@ class basic_server {
     error_code post(connection_id id, std::unique_ptr<detail::mail> request);
     /// Calls `make` for every worker and brings it what that made, or nobody anything.
     error_code begin_broadcast(std::function<std::unique_ptr<detail::broadcast>()> const& make);
+    /// Before the start: there will be requests to offload.
+    void use_offload() noexcept { uses_offload_ = true; }
+    /// See `detail::offload_pool::offer`.
+    bool offer(std::unique_ptr<detail::offload_request> request, offload_order order) {
+        return offload_->offer(std::move(request), order);
+    }
 
   private:
     struct periodic {
@@ -125,7 +149,9 @@ class basic_server {
     void wait_for_signal();
     void schedule(periodic& task);
     void listen();
-    void begin_stop();
+    void begin_stop(detail::stop_plan const& plan);
+    void end_offload(std::chrono::steady_clock::time_point cut);
+    void report_end();
     void callback_failed(std::string_view what);
 
     options limits_;
@@ -133,13 +159,20 @@ class basic_server {
     boost::asio::io_context context_{1};
     std::vector<detail::protocol*> protocols_;
     std::optional<detail::worker_pool> workers_;
+    std::optional<detail::offload_pool> offload_; // its threads use the workers
     std::optional<detail::acceptor> acceptor_;
     std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
     std::list<periodic> periodics_;
     worker_metrics counters_; // of the thread of run()
     boost::asio::signal_set signals_{context_};
     boost::asio::steady_timer deadline_{context_};
+    millipede::metrics before_end_;
+    drain_report report_;
+    std::chrono::steady_clock::time_point end_began_{};
+    std::chrono::steady_clock::time_point cut_{}; // the deadline of the end
     bool stopping_ = false;
+    bool draining_ = false; // and no `stop()` has cut it short
+    bool uses_offload_ = false;
     bool ran_ = false;
     std::atomic<bool> started_{false};
 };

@@ -23,9 +23,9 @@ void worker_pool::start(std::function<void()> on_all_ended) {
         });
 }
 
-void worker_pool::stop() {
+void worker_pool::stop(stop_plan const& plan) {
     for (auto& worker : workers_)
-        worker->stop();
+        worker->stop(plan);
 }
 
 void worker_pool::join() {

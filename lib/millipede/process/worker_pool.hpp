@@ -22,7 +22,9 @@ class worker_pool {
     /// Starts all threads. `on_all_ended` is called by the last thread that ends.
     void start(std::function<void()> on_all_ended);
     /// Any thread.
-    void stop();
+    void stop(stop_plan const& plan);
+    /// At once, within `options::stop_timeout`.
+    void stop() { stop({.deadline = limits_->stop_timeout}); }
     void join();
 
     /// Hands the socket to the least loaded worker. False when every worker is full, or the queue

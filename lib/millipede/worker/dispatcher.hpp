@@ -7,6 +7,7 @@
 #include <millipede/worker/protocol.hpp>
 
 #include <array>
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <functional>
@@ -135,6 +136,7 @@ class dispatcher final : public protocol {
     std::function<void(connection_type&)> open_handler;
     std::function<void(connection_type&, overflow_event const&)> overflow_handler;
     std::function<void(connection_type&, error_code const&)> close_handler;
+    std::function<void(connection_type&, std::chrono::milliseconds)> drain_handler;
     /// For messages that no command's handler takes.
     message_handler any_handler;
 
@@ -185,6 +187,12 @@ class dispatcher final : public protocol {
     void on_overflow(basic_connection& base, overflow_event const& event) override {
         connection_type typed{base, codec_};
         if (overflow_handler) overflow_handler(typed, event);
+    }
+
+    void on_drain(basic_connection& base, std::chrono::milliseconds come_back_after) override {
+        if (!drain_handler) return;
+        connection_type typed{base, codec_};
+        drain_handler(typed, come_back_after);
     }
 
     void on_close(basic_connection& base, error_code reason) noexcept override {

@@ -5,6 +5,7 @@
 #include <millipede/memory/reassembly.hpp>
 #include <millipede/worker/fwd.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <span>
 
@@ -12,7 +13,8 @@ namespace millipede::detail {
 
 /// What a listener's connections talk: the engine's view of a codec with its handlers and the type
 /// of its sessions. One object serves all workers at once, so after the start it is read only.
-/// Exceptions may escape `on_open`, `on_input` and `on_overflow`; the connection is then closed.
+/// Exceptions may escape `on_open`, `on_input`, `on_overflow` and `on_drain`; the connection is then
+/// closed.
 class protocol {
   public:
     virtual ~protocol() = default;
@@ -30,6 +32,13 @@ class protocol {
 
     /// Messages to it were dropped since the last such call.
     virtual void on_overflow(basic_connection& connection, overflow_event const& event) = 0;
+
+    /// The server drains: this is the last that a handler can send before the connection is closed.
+    /// Its peer does well to come back after `come_back_after`.
+    virtual void on_drain(basic_connection& connection, std::chrono::milliseconds come_back_after) {
+        static_cast<void>(connection);
+        static_cast<void>(come_back_after);
+    }
 
     /// It has ended, once for every `on_open`: calls the handler, destroys the session. Nothing
     /// can be sent any more.

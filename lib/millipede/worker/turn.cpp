@@ -130,7 +130,10 @@ void worker::receive(connection_record& record) {
 
     if (record.is(flag::close_requested)) return settle(record);
     if (left == rest::more) return read_again_later(record);
-    if (left == rest::ended) return close(record, errc::closed_by_peer);
+    if (left == rest::ended) {
+        if (owed_.put_off_end(pool_.id_of(record), errc::closed_by_peer)) return;
+        return close(record, errc::closed_by_peer);
+    }
     if (left == rest::failed) return close(record, input_.failure());
 }
 

@@ -23,18 +23,20 @@ using namespace std::chrono_literals;
 
 thread_local worker* current_worker = nullptr;
 
-// So many connections are expired or stopped at a time, before others have their turn.
+// So many connections are expired at a time, before others have their turn.
 constexpr std::uint32_t slice = 1'024;
-
-// When the server stops, a connection whose input never ends is read so often at most.
-constexpr int last_reads_max = 16;
-constexpr int last_stream_reads_max = 256;
 
 std::size_t largest_session(std::span<protocol* const> protocols) {
     std::size_t largest = 0;
     for (auto* speaker : protocols)
         largest = std::max(largest, speaker->session_bytes());
     return largest;
+}
+
+// Workers, and servers that end together, are not to spread their clients alike.
+std::uint32_t seed_of(std::uint32_t index) {
+    auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+    return static_cast<std::uint32_t>(now) + index * 0x9e3779b9U;
 }
 
 // Whoever sets no write timeout gets the idle timeout: a blocked connection is not read.
@@ -61,7 +63,8 @@ worker::worker(std::uint32_t index, options const& limits, std::span<protocol* c
       byte_rate_{limits.bytes_per_second, limits.bytes_burst},
       notes_input_{limits.first_message_timeout > 0ms || limits.message_timeout > 0ms ||
                    message_rate_.on() || byte_rate_.on()},
-      tick_length_{tick_length_for(limits)} {
+      tick_length_{tick_length_for(limits)},
+      dice_{seed_of(index)} {
     // The acceptor hands over no more than there are slots.
     if (limits.connections_per_source_max != 0) departed_.emplace(limits.connections_per_worker);
     count_output();
@@ -101,10 +104,6 @@ void worker::start(std::function<void()> on_ended) {
     on_ended_ = std::move(on_ended);
     running_.store(true, std::memory_order_release);
     thread_ = std::thread{[this] { run(); }};
-}
-
-void worker::stop() {
-    asio::post(context_, [this] { begin_stop(); });
 }
 
 void worker::join() {
@@ -194,6 +193,26 @@ error_code worker::send(connection_id id, payload message, overflow_policy polic
 void worker::released(source_key source) noexcept {
     if (departed_ && source.known()) departed_->push(source); // before the room is to be seen
     ++counters_.released;
+}
+
+void worker::answer(connection_id id, payload message, error_code failure) {
+    auto ends = owed_.settle(id);
+    auto* record = pool_.find(id);
+    if (!record) {
+        if (!message.empty()) ++counters_.stale_requests;
+        return;
+    }
+    try {
+        if (!message.empty()) output_.send(*record, std::move(message));
+    } catch (std::bad_alloc const&) {
+        output_.request_close(*record, errc::no_memory);
+    }
+    if (failure) output_.request_close(*record, failure);
+    if (!ends || record->is(connection_record::close_requested)) return; // closed in this turn
+    if (ends == errc::stopping)
+        finish_conversation(*record);
+    else
+        close(*record, ends);
 }
 
 connection_record* worker::adopt(accepted_socket socket) {
@@ -314,80 +333,6 @@ void worker::expire_blocked(connection_record& record) {
     if (record.where == connection_record::state::open) return close(record, errc::write_timeout);
     ++counters_.cut;
     release(record);
-}
-
-void worker::begin_stop() {
-    if (stopping_) return;
-    take_incoming(); // whoever was accepted gets the answers to what it sent
-    stopping_ = true;
-    stop_timer_.expires_after(limits_->stop_timeout);
-    stop_timer_.async_wait([this](error_code code) {
-        if (code) return;
-        cut_all();
-        end_if_stopped();
-    });
-    stop_next(0);
-}
-
-void worker::stop_next(std::uint32_t slot) {
-    in_turn_ = true;
-    auto end = std::min(slot + slice, pool_.all().touched());
-    for (; slot < end; ++slot) {
-        auto& record = pool_.all()[slot];
-        auto still_open = [&, generation = record.generation] {
-            return record.generation == generation &&
-                   record.where == connection_record::state::open;
-        };
-        bool again = still_open();
-        for (int reads = 0; again && record.receiving() && reads < last_reads_max; ++reads) {
-            read_on(record);
-            again = still_open() && record.is(connection_record::input_waits);
-        }
-        if (still_open() && record.descriptor >= 0) close(record, errc::stopping);
-    }
-    end_turn();
-    if (slot < pool_.all().touched())
-        asio::post(context_, [this, slot] { stop_next(slot); });
-    else
-        stop_streams(last_stream_reads_max, counters_.bytes_received);
-}
-
-// Streams read by themselves, some bytes in each cycle of the io_context: they are closed when a
-// cycle has brought nothing more.
-void worker::stop_streams(int patience, std::uint64_t bytes_before) {
-    in_turn_ = true;
-    std::uint64_t bytes = counters_.bytes_received;
-    bool give_time = patience == last_stream_reads_max || (patience > 0 && bytes != bytes_before);
-    bool any_left = false;
-    for (std::uint32_t slot = 0; slot < pool_.all().touched(); ++slot) {
-        auto& record = pool_.all()[slot];
-        if (record.where != connection_record::state::open) continue;
-        any_left = true;
-        if (!give_time) close(record, errc::stopping);
-    }
-    end_turn();
-    if (any_left && give_time)
-        asio::post(context_, [this, patience, bytes] { // and once more, to let the reads end
-            asio::post(context_, [this, patience, bytes] { stop_streams(patience - 1, bytes); });
-        });
-}
-
-void worker::cut_all() noexcept {
-    for (std::uint32_t slot = 0; slot < pool_.all().touched(); ++slot) {
-        auto& record = pool_.all()[slot];
-        if (record.where == connection_record::state::free) continue;
-        if (record.has_output()) {
-            ++counters_.cut;
-            record.set(connection_record::abort_on_close);
-        }
-        if (record.where == connection_record::state::open)
-            end_session(record, errc::stopping, close_reason::stopping);
-        release(record);
-    }
-}
-
-void worker::end_if_stopped() {
-    if (stopping_ && pool_.all().in_use() == 0) context_.stop();
 }
 
 } // namespace millipede::detail

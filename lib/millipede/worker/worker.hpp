@@ -7,6 +7,7 @@
 #include <millipede/base/options.hpp>
 #include <millipede/base/rate_limit.hpp>
 #include <millipede/worker/broadcast.hpp>
+#include <millipede/worker/closing_schedule.hpp>
 #include <millipede/worker/connection_pool.hpp>
 #include <millipede/worker/departures.hpp>
 #include <millipede/worker/fwd.hpp>
@@ -15,7 +16,9 @@
 #include <millipede/worker/mailbox.hpp>
 #include <millipede/worker/output.hpp>
 #include <millipede/worker/output_budget.hpp>
+#include <millipede/worker/owed_answers.hpp>
 #include <millipede/worker/readiness.hpp>
+#include <millipede/worker/stop_plan.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -27,6 +30,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
 #include <span>
 #include <string_view>
 #include <thread>
@@ -75,8 +79,11 @@ class worker {
 
     // The owner's thread.
     void start(std::function<void()> on_ended);
-    /// Ends within `limits.stop_timeout`, unless a handler holds the thread.
-    void stop();
+    /// Ends within the plan's deadline, unless a handler holds the thread. A second call can only
+    /// hasten the end.
+    void stop(stop_plan const& plan);
+    /// At once, within `limits.stop_timeout`.
+    void stop() { stop({.deadline = limits_->stop_timeout}); }
     void join();
 
     // The worker's thread from here on.
@@ -97,6 +104,11 @@ class worker {
     }
     /// A message for many of its connections; later ones wait until it has been walked to all.
     void begin_broadcast(std::unique_ptr<broadcast> message);
+    /// Another thread makes an answer for that connection, which is not closed before: neither
+    /// because its peer has ended its stream, nor because the server stops.
+    void owe(connection_id id) { owed_.add(id); }
+    /// The answer, empty when there is none; with a failure, why to close the connection.
+    void answer(connection_id id, payload message, error_code failure);
     /// Reads on after a pause, in a later turn.
     void resume_soon(connection_record& record) { read_again_later(record); }
 
@@ -123,9 +135,16 @@ class worker {
     void log_suppressed(std::optional<std::uint64_t> refusals,
                         std::optional<std::uint64_t> failures);
     void expire();
-    void begin_stop();
-    void stop_next(std::uint32_t slot);
-    void stop_streams(int patience, std::uint64_t bytes_before);
+
+    // Its end: stopping.cpp
+    void begin_stop(stop_plan const& plan);
+    void cut_at(std::chrono::steady_clock::time_point deadline);
+    void end_conversations();
+    void end_conversation(connection_record& record);
+    void end_streams(std::uint32_t begin, std::uint32_t end, int patience,
+                     std::uint64_t bytes_before);
+    void finish_conversation(connection_record& record);
+    std::chrono::milliseconds come_back_after();
     void cut_all() noexcept;
     void end_if_stopped();
 
@@ -205,12 +224,19 @@ class worker {
     std::deque<std::unique_ptr<broadcast>> broadcasts_; // the first is under way
     boost::asio::steady_timer tick_timer_{context_};
     boost::asio::steady_timer stop_timer_{context_};
+    boost::asio::steady_timer step_timer_{context_};
     std::chrono::milliseconds tick_length_;
     std::uint32_t tick_ = 1;
     std::array<epoll_event, 256> events_;
     std::vector<std::uint64_t> waiting_input_; // connections with more to read
     std::vector<std::uint64_t> taken_;         // that list while it is worked off
     std::vector<std::uint64_t> settling_;      // output_.unsettled() while it is worked off
+    owed_answers owed_;
+    stop_plan plan_;
+    closing_schedule schedule_;
+    std::uint32_t next_to_end_ = 0; // the slots before have had their turn to end
+    std::uint64_t ended_ = 0;       // so many of them, of those that are to end
+    std::minstd_rand dice_;
     log_limiter refusals_{10, std::chrono::seconds{1}};
     log_limiter failures_{10, std::chrono::seconds{1}};
     log_limiter overflows_{10, std::chrono::seconds{1}};

@@ -23,7 +23,7 @@ struct expectation {
     char const* text;
 };
 
-constexpr std::array<expectation, 20> expectations{{
+constexpr std::array<expectation, 21> expectations{{
     {errc::closed_by_peer, close_reason::peer, "closed by peer"},
     {errc::closed_by_server, close_reason::server, "closed by server"},
     {errc::idle_timeout, close_reason::timeout, "idle timeout"},
@@ -44,6 +44,7 @@ constexpr std::array<expectation, 20> expectations{{
     {errc::message_timeout, close_reason::timeout, "message timeout"},
     {errc::too_fast, close_reason::refused, "too fast"},
     {errc::output_budget_exceeded, close_reason::shed, "output budget exceeded"},
+    {errc::offload_full, close_reason::shed, "offload full"},
 }};
 
 constexpr std::array<close_reason, 8> reasons{

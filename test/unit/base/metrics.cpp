@@ -62,6 +62,11 @@ std::vector<counter> const counters{
     {"bytes_shed", &sums::bytes_shed},
     {"shed_for_budget", &sums::shed_for_budget},
     {"output_held_bytes", &sums::output_held_bytes},
+    {"offloaded", &sums::offloaded},
+    {"offload_refused", &sums::offload_refused},
+    {"offload_failed", &sums::offload_failed},
+    {"offload_dropped", &sums::offload_dropped},
+    {"offload_waiting", &sums::offload_waiting},
 };
 
 } // namespace

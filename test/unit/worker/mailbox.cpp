@@ -101,6 +101,19 @@ BOOST_AUTO_TEST_CASE(what_is_posted_while_taking_must_wake_again) {
     BOOST_TEST((taken_from(box) == numbers{2, 3}));
 }
 
+BOOST_AUTO_TEST_CASE(answers_are_taken_beyond_the_capacity) {
+    mailbox box{1};
+    post(box, 1);
+    for (int each : {2, 3}) {
+        auto answer = std::make_unique<letter>(0, each);
+        BOOST_TEST((box.post_admitted(std::move(answer)) == posted::quietly));
+    }
+    BOOST_TEST((post(box, 4) == posted::full));
+    BOOST_TEST((taken_from(box) == numbers{1, 2, 3}));
+    BOOST_TEST((post(box, 5) == posted::must_wake)); // as much room as before
+    BOOST_TEST((post(box, 6) == posted::full));
+}
+
 BOOST_AUTO_TEST_CASE(beyond_the_capacity_requests_are_refused_and_destroyed) {
     std::atomic<int> living{0};
     mailbox box{3};

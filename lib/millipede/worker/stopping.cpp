@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSL-1.0
+// How a worker ends, at once or spread over a window: every conversation is finished (what was
+// received is answered, goodbye said, output flushed), and at the deadline the rest is cut off.
+#include <millipede/worker/connection.hpp>
+#include <millipede/worker/protocol.hpp>
+#include <millipede/worker/worker.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+
+namespace millipede::detail {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+using flag = connection_record::flag;
+using state = connection_record::state;
+
+// So many slots are looked at in a row, before others have their turn.
+constexpr std::uint32_t slice = 1'024;
+
+// Between the ends of connections that are spread over a window.
+constexpr auto step = 20ms;
+
+// A connection whose input never ends is read so often at most.
+constexpr int last_reads_max = 16;
+constexpr int last_stream_reads_max = 256;
+
+} // namespace
+
+void worker::stop(stop_plan const& plan) {
+    asio::post(context_, [this, plan] { begin_stop(plan); });
+}
+
+void worker::begin_stop(stop_plan const& plan) {
+    auto now = clock::now();
+    auto deadline = now + plan.deadline;
+    if (!stopping_) {
+        take_incoming(); // whoever was accepted gets the answers to what it sent
+        stopping_ = true;
+        plan_ = plan;
+        auto phase = std::uniform_real_distribution{0.0, 1.0}(dice_);
+        schedule_ = closing_schedule{pool_.all().in_use(), now, plan.window, phase};
+        cut_at(deadline);
+    } else { // sooner than planned
+        schedule_ = closing_schedule{};
+        if (deadline < stop_timer_.expiry()) cut_at(deadline);
+    }
+    end_conversations();
+}
+
+void worker::cut_at(clock::time_point deadline) {
+    stop_timer_.expires_at(deadline);
+    stop_timer_.async_wait([this](error_code code) {
+        if (code) return;
+        cut_all();
+        end_if_stopped();
+    });
+}
+
+// As many as are due. Nobody is adopted any more: a slot that had its turn stays free.
+void worker::end_conversations() {
+    auto due = schedule_.due(clock::now());
+    auto begin = next_to_end_;
+    auto end = std::min(begin + slice, pool_.all().touched());
+    in_turn_ = true;
+    for (; next_to_end_ < end && ended_ < due; ++next_to_end_) {
+        auto& record = pool_.all()[next_to_end_];
+        if (record.where != state::open) continue;
+        ++ended_;
+        end_conversation(record);
+    }
+    end_turn();
+    end_streams(begin, next_to_end_, last_stream_reads_max, counters_.bytes_received);
+    if (next_to_end_ == pool_.all().touched()) return;
+    if (ended_ < due) {
+        asio::post(context_, [this] { end_conversations(); });
+    } else {
+        step_timer_.expires_after(step);
+        step_timer_.async_wait([this](error_code code) {
+            if (!code) end_conversations();
+        });
+    }
+}
+
+// Reads what has been sent. A socket's conversation is over then; streams have more time.
+void worker::end_conversation(connection_record& record) {
+    auto still_open = [&, generation = record.generation] {
+        return record.generation == generation && record.where == state::open;
+    };
+    for (int reads = 0; record.receiving() && reads < last_reads_max; ++reads) {
+        read_on(record);
+        if (!still_open() || !record.is(flag::input_waits)) break;
+    }
+    if (still_open() && record.descriptor >= 0) finish_conversation(record);
+}
+
+// Streams read by themselves, some bytes in each cycle of the io_context: those in the slots from
+// `begin` to `end` are finished when a cycle has brought nothing more.
+void worker::end_streams(std::uint32_t begin, std::uint32_t end, int patience,
+                         std::uint64_t bytes_before) {
+    in_turn_ = true;
+    std::uint64_t bytes = counters_.bytes_received;
+    bool give_time = patience == last_stream_reads_max || (patience > 0 && bytes != bytes_before);
+    bool any_left = false;
+    for (auto slot = begin; slot < end; ++slot) {
+        auto& record = pool_.all()[slot];
+        if (record.where != state::open || record.descriptor >= 0) continue;
+        any_left = true;
+        if (!give_time) finish_conversation(record);
+    }
+    end_turn();
+    if (any_left && give_time)
+        asio::post(context_, [this, begin, end, patience, bytes] { // and once more: reads may end
+            asio::post(context_, [this, begin, end, patience, bytes] {
+                end_streams(begin, end, patience - 1, bytes);
+            });
+        });
+}
+
+// Handles no more input. Who is owed answers gets them first: `answer` comes here once more.
+void worker::finish_conversation(connection_record& record) {
+    if (owed_.put_off_end(pool_.id_of(record), errc::stopping))
+        return record.set(flag::input_paused);
+    if (plan_.says_goodbye)
+        converse(record, [&](basic_connection& connection) {
+            protocols_[record.protocol]->on_drain(connection, come_back_after());
+        });
+    if (record.is(flag::close_requested)) return settle(record);
+    close(record, errc::stopping);
+}
+
+std::chrono::milliseconds worker::come_back_after() {
+    if (plan_.come_back <= 0ms) return 0ms;
+    using range = std::uniform_int_distribution<std::chrono::milliseconds::rep>;
+    return std::chrono::milliseconds{range{0, plan_.come_back.count() - 1}(dice_)};
+}
+
+void worker::cut_all() noexcept {
+    for (std::uint32_t slot = 0; slot < pool_.all().touched(); ++slot) {
+        auto& record = pool_.all()[slot];
+        if (record.where == state::free) continue;
+        if (record.has_output()) record.set(flag::abort_on_close);
+        // An open one was in the middle of its conversation: it may have been owed an answer.
+        if (record.has_output() || record.where == state::open) ++counters_.cut;
+        if (record.where == state::open)
+            end_session(record, errc::stopping, close_reason::stopping);
+        release(record);
+    }
+}
+
+void worker::end_if_stopped() {
+    if (stopping_ && pool_.all().in_use() == 0) context_.stop();
+}
+
+} // namespace millipede::detail
