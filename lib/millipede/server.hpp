@@ -107,11 +107,10 @@ class server : public basic_server {
     error_code send(connection_id id, Message const& message) { return send(id, encode(message)); }
 
     /// The same with a policy of its own in place of `options::overflow`.
-    template <class Message>
-        requires encodable<Message, Codec> error_code send(connection_id id, Message const& message,
-                                                           overflow_policy policy) {
-            return send(id, encode(message), policy);
-        }
+    template <encodable<Codec> Message>
+    error_code send(connection_id id, Message const& message, overflow_policy policy) {
+        return send(id, encode(message), policy);
+    }
 
     using basic_server::broadcast;
 
@@ -119,58 +118,53 @@ class server : public basic_server {
     /// the filter and calls it on its own thread, so it must be light: a walk over a million
     /// connections calls it a million times. A connection for which it throws does not get the
     /// message (`metrics().callback_failures`). Otherwise as `basic_server::broadcast`.
-    template <class Filter>
-        requires std::predicate<Filter&, connection_type const&>
-            error_code broadcast(payload const& message, Filter filter, overflow_policy policy) {
-            using filtered = detail::filtered_broadcast<detail::dispatcher<Session, Codec>, Filter>;
-            return begin_broadcast(
-                [&] { return std::make_unique<filtered>(message, policy, dispatcher_, filter); });
-        }
-    template <class Filter>
-        requires std::predicate<Filter&, connection_type const&>
-            error_code broadcast(payload const& message, Filter filter) {
-            return broadcast(message, std::move(filter), limits().overflow);
-        }
+    template <std::predicate<connection_type const&> Filter>
+    error_code broadcast(payload const& message, Filter filter, overflow_policy policy) {
+        using filtered = detail::filtered_broadcast<detail::dispatcher<Session, Codec>, Filter>;
+        return begin_broadcast(
+            [&] { return std::make_unique<filtered>(message, policy, dispatcher_, filter); });
+    }
+    template <std::predicate<connection_type const&> Filter>
+    error_code broadcast(payload const& message, Filter filter) {
+        return broadcast(message, std::move(filter), limits().overflow);
+    }
 
     /// Encodes a message once and broadcasts it; `how` is what may follow the payload above.
-    template <class Message, class... How>
-        requires encodable<Message, Codec> &&(!std::same_as<Message, payload>)error_code
-            broadcast(Message const& message, How... how) {
-            return broadcast(encode(message), std::move(how)...);
+    template <encodable<Codec> Message, class... How>
+    error_code broadcast(Message const& message, How... how) {
+        return broadcast(encode(message), std::move(how)...);
+    }
+
+    /// A message in its bytes, to be sent to many. Any thread.
+    template <class Message>
+    payload encode(Message const& message) const {
+        return connection_type::encode_payload(dispatcher_.get_codec(), message);
+    }
+
+    /// Runs `f(connection)` on the thread of the connection's worker, in the order of the calls of
+    /// one thread; not at all when the connection has ended by then. Any thread.
+    /// \returns stale_connection, mailbox_full, not_running or success.
+    template <class F>
+        requires std::invocable<F&, connection_type&> error_code post(connection_id id, F f) {
+            class request final : public detail::mail {
+              public:
+                request(connection_id id, F f, detail::dispatcher<Session, Codec> const& speaker)
+                    : id_{id}, f_{std::move(f)}, speaker_{&speaker} {}
+                void run(detail::worker& recipient) override {
+                    recipient.with(id_,
+                                   [this](basic_connection& base) { speaker_->with(base, f_); });
+                }
+
+              private:
+                connection_id id_;
+                F f_;
+                detail::dispatcher<Session, Codec> const* speaker_;
+            };
+            return basic_server::post(id, std::make_unique<request>(id, std::move(f), dispatcher_));
         }
 
-        /// A message in its bytes, to be sent to many. Any thread.
-        template <class Message>
-        payload encode(Message const& message) const {
-            return connection_type::encode_payload(dispatcher_.get_codec(), message);
-        }
-
-        /// Runs `f(connection)` on the thread of the connection's worker, in the order of the calls
-        /// of one thread; not at all when the connection has ended by then. Any thread. \returns
-        /// stale_connection, mailbox_full, not_running or success.
-        template <class F>
-            requires std::invocable<F&, connection_type&> error_code post(connection_id id, F f) {
-                class request final : public detail::mail {
-                  public:
-                    request(connection_id id, F f,
-                            detail::dispatcher<Session, Codec> const& speaker)
-                        : id_{id}, f_{std::move(f)}, speaker_{&speaker} {}
-                    void run(detail::worker& recipient) override {
-                        recipient.with(
-                            id_, [this](basic_connection& base) { speaker_->with(base, f_); });
-                    }
-
-                  private:
-                    connection_id id_;
-                    F f_;
-                    detail::dispatcher<Session, Codec> const* speaker_;
-                };
-                return basic_server::post(id,
-                                          std::make_unique<request>(id, std::move(f), dispatcher_));
-            }
-
-      private:
-        detail::dispatcher<Session, Codec> dispatcher_;
+  private:
+    detail::dispatcher<Session, Codec> dispatcher_;
 };
 
 } // namespace millipede
