@@ -102,7 +102,8 @@ class Broadcast(NetTest):
         audience = Audience(server.address)
         self.addCleanup(audience.close)
         before = memory_of(server.process.pid)
-        Client(server.address).send(frame(BEGIN))
+        with Client(server.address) as trigger:
+            trigger.send(frame(BEGIN))
         most = 0
         deadline = time.monotonic() + SECONDS + 3 * DEADLINE
         while audience.unfinished:
@@ -147,7 +148,7 @@ class Replies(NetTest):
     def test_the_budget_sheds_them_and_others_notice_nothing(self):
         server = self.serve(frame_max=LARGE, output_budget_bytes=MIB, write_timeout="10m")
         with Witness(server.address):
-            peers = [self.connect(server, receive_buffer=4096) for _ in range(30)]
+            peers = [self.connect(server, receive_buffer=4096) for _ in range(50)]
             for peer in peers:
                 peer.login()
                 try:

@@ -43,6 +43,7 @@ class worker_pool {
     }
 
     std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(workers_.size()); }
+    worker& operator[](std::uint32_t index) noexcept { return *workers_[index]; }
     /// Null for a number that is none.
     worker* find(std::uint32_t index) noexcept {
         return index < workers_.size() ? workers_[index].get() : nullptr;
