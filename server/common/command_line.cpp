@@ -3,9 +3,9 @@
 
 #include "common/config_file.hpp"
 #include "common/duration.hpp"
+#include "common/listen_settings.hpp"
 
 #include <millipede/base/connection_id.hpp>
-#include <millipede/base/endpoint.hpp>
 #include <millipede/base/error.hpp>
 
 #include <boost/program_options.hpp>
@@ -30,17 +30,6 @@ setting number_setting(std::string name, std::string help, std::uint32_t& target
     return {std::move(name), "N", std::move(help), [&target, least, most](std::string const& text) {
                 target = static_cast<std::uint32_t>(parse_number(text, least, most));
             }};
-}
-
-setting listen_setting(millipede::options& limits) {
-    return {"listen", "ADDR:PORT",
-            "where to listen; repeatable, IPv6 in brackets, port 0: any [" + limits.listen.at(0) +
-                "]",
-            [&](std::string const& text) {
-                millipede::parse_endpoint(text);
-                limits.listen.push_back(text);
-            },
-            [&] { limits.listen.clear(); }};
 }
 
 setting transport_setting(millipede::transport_kind& target) {
@@ -128,6 +117,10 @@ std::string describe_listen_error(millipede::listen_error const& failure) {
 // The library speaks of members of `options`, the user of options on a command line.
 std::string option_name(std::string const& member) {
     if (member == "connections_per_worker") return "--connections";
+    if (member == "handshake_timeout") return "--tls-handshake-timeout";
+    if (member == "tls.certificate_file") return "--tls-certificate";
+    if (member == "tls.private_key_file") return "--tls-key";
+    if (member == "tls.client_ca_file") return "--tls-client-ca";
     std::string name = "--" + member;
     for (auto& letter : name)
         if (letter == '_') letter = '-';
@@ -138,7 +131,7 @@ std::string option_name(std::string const& member) {
 
 void add_server_settings(settings_table& table, millipede::options& limits) {
     using millipede::connection_id;
-    table.add(listen_setting(limits));
+    add_listen_settings(table, limits);
     table.add(number_setting("workers", "worker threads [one per processor]", limits.workers, 1,
                              connection_id::workers_max));
     table.add(number_setting("connections",
@@ -186,6 +179,7 @@ bool read_settings(program const& about, std::vector<foreign_file> const& foreig
         if (auto const* found = table.find(option.string_key))
             source.apply("--" + option.string_key, *found,
                          found->argument.empty() ? "true" : option.value.front());
+    table.finish();
     return true;
 }
 

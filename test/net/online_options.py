@@ -19,7 +19,8 @@ from harness import (CRLF, HEAD, SLOWNESS, NetTest, echo, echo_of_size, frame, h
 OPTIONS = ["--listen", "--config", "--init-conf", "--help", "--version", "--workers",
            "--connections", "--idle-timeout", "--write-timeout", "--linger-timeout",
            "--stop-timeout", "--magic", "--frame-max", "--skip-crlf", "--report-every",
-           "--log-level", "--log-file", "--transport"]
+           "--log-level", "--log-file", "--transport", "--tls-certificate", "--tls-key",
+           "--tls-client-ca", "--tls-handshake-timeout"]
 
 SHIPPED_INIT_CONF = """\
 # MarioTCP's own settings, as they are shipped
@@ -108,8 +109,11 @@ class BadOptions(OptionsTest):
         "frame-max": ["7", "0", "65536", "-1500", "big", "", "1500b"],
         "log-level": ["loud", "", "7"],
         "transport": ["pigeon", ""],
+        "tls-handshake-timeout": ["10", "-1s", "0s", "soon", ""],
         "listen": ["nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:-1",
-                   "300.0.0.1:80", "127.0.0.1:http!", "[::1:0", ":::1:", "", "1.2.3.4.5:0"],
+                   "300.0.0.1:80", "127.0.0.1:http!", "[::1:0", ":::1:", "", "1.2.3.4.5:0",
+                   "127.0.0.1:0,", "127.0.0.1:0,ssl", "127.0.0.1:0,tls,tls", ",tls",
+                   "127.0.0.1:0,proxy,", "127.0.0.1:0 ,proxy", "127.0.0.1:0,TLS"],
     }
 
     def test_bad_values(self):

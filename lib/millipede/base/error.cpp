@@ -40,6 +40,12 @@ char const* text_of(errc code) noexcept {
         return "mailbox full";
     case errc::not_running:
         return "not running";
+    case errc::bad_proxy_header:
+        return "bad PROXY header";
+    case errc::handshake_timeout:
+        return "handshake timeout";
+    case errc::stream_truncated:
+        return "stream truncated";
     }
     return "unknown error";
 }
@@ -112,11 +118,13 @@ close_reason reason_of(error_code const& code) noexcept {
         return close_reason::server;
     case errc::idle_timeout:
     case errc::write_timeout:
+    case errc::handshake_timeout:
         return close_reason::timeout;
     case errc::bad_magic:
     case errc::bad_size:
     case errc::unknown_command:
     case errc::bad_message:
+    case errc::bad_proxy_header:
         return close_reason::refused;
     case errc::output_full:
     case errc::buffers_exhausted:

@@ -30,6 +30,9 @@ enum class errc {
     stale_connection,   ///< A `connection_id` that no longer names a live connection.
     mailbox_full,       ///< The worker has `options::mailbox_capacity` requests waiting.
     not_running,        ///< The server has not been started, or has ended.
+    bad_proxy_header,   ///< No PROXY protocol header where the listener asks for one, or a bad one.
+    handshake_timeout,  ///< No PROXY header or TLS handshake within `options::handshake_timeout`.
+    stream_truncated,   ///< A TLS stream ended without its own end: its last bytes may be missing.
 };
 
 /// The kinds of endings, for `on_close`: compare a code with one of these.

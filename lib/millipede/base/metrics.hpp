@@ -36,7 +36,7 @@ struct basic_metrics {
     Cell accepted{};        ///< Sockets accepted.
     Cell full{};            ///< Newcomers closed at once: every slot or every hand-over queue full.
     Cell accept_failures{}; ///< accept() failed, for want of descriptors or memory.
-    Cell opened{};          ///< Connections that reached a worker.
+    Cell opened{};          ///< Connections that began: on_open was called.
     Cell closed{};          ///< Connections that ended, for the reasons that follow.
     Cell closed_by_peer{};  ///< ... because the peer ended its stream.
     Cell timeouts{};        ///< ... because of an idle or a write timeout.
@@ -55,6 +55,10 @@ struct basic_metrics {
     Cell writes_blocked{};    ///< Times that a peer took no more and output had to be queued.
     Cell stale_requests{};    ///< Sends and posts to a connection that had ended.
     Cell callback_failures{}; ///< Exceptions from on_close, every() or a posted function.
+    Cell tls_handshakes{};    ///< TLS handshakes completed.
+    Cell tls_failures{};      ///< ... failed, or not completed in time. Never opened.
+    Cell bad_proxy_headers{}; ///< PROXY headers missing, bad or not in time. Never opened.
+    Cell abandoned{};         ///< Newcomers that left (or met the stop) before that. Never opened.
 
     /// Calls `f(name, cell)` for every counter.
     template <class Self, class F>
@@ -81,6 +85,10 @@ struct basic_metrics {
         f("writes_blocked", self.writes_blocked);
         f("stale_requests", self.stale_requests);
         f("callback_failures", self.callback_failures);
+        f("tls_handshakes", self.tls_handshakes);
+        f("tls_failures", self.tls_failures);
+        f("bad_proxy_headers", self.bad_proxy_headers);
+        f("abandoned", self.abandoned);
     }
 };
 

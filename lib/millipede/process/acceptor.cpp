@@ -35,7 +35,7 @@ acceptor::acceptor(asio::io_context& context, worker_pool& workers, options cons
     : workers_{&workers}, limits_{&limits}, pause_timer_{context} {}
 
 asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint,
-                                         std::uint32_t protocol) {
+                                         std::uint32_t protocol, std::uint16_t greeting) {
     asio::ip::tcp::acceptor socket{pause_timer_.get_executor()};
     try {
         socket.open(endpoint.protocol());
@@ -49,7 +49,7 @@ asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint
     } catch (boost::system::system_error const& failure) {
         throw listen_error{to_string(endpoint), failure.code()};
     }
-    listeners_.push_back({std::move(socket), protocol, false});
+    listeners_.push_back({std::move(socket), protocol, greeting, false});
     return listeners_.back().socket.local_endpoint();
 }
 
@@ -102,7 +102,7 @@ bool acceptor::accept_one(listener& from) {
         return true; // ECONNABORTED, EINTR, network errors: of that one newcomer
     }
     ++counters_.accepted;
-    if (!workers_->place({descriptor, from.protocol})) refuse(descriptor);
+    if (!workers_->place({descriptor, from.protocol, from.greeting})) refuse(descriptor);
     return true;
 }
 

@@ -5,10 +5,11 @@
 
 namespace millipede::detail {
 
-worker_pool::worker_pool(options const& limits, std::span<protocol* const> protocols)
+worker_pool::worker_pool(options const& limits, std::span<protocol* const> protocols,
+                         std::span<greeting const> greetings)
     : limits_{&limits}, placed_(limits.workers) {
     for (std::uint32_t index = 0; index < limits.workers; ++index)
-        workers_.push_back(std::make_unique<worker>(index, limits, protocols));
+        workers_.push_back(std::make_unique<worker>(index, limits, protocols, greetings));
 }
 
 void worker_pool::start(std::function<void()> on_all_ended) {

@@ -36,8 +36,15 @@ void connection_pool::release(connection_record& record) noexcept {
     if (record.descriptor >= 0)
         socket_close(record.descriptor, record.is(connection_record::abort_on_close));
     if (auto* extra = record.extra) {
-        if (extra->stream) extra->stream->close();
+        if (extra->stream) {
+            if (record.is(connection_record::abort_on_close))
+                extra->stream->abort();
+            else
+                extra->stream->close();
+        }
         extra->stream.reset();
+        extra->client.reset();
+        extra->greeting = 0;
         budget_.give_back(extra->output.held_bytes());
         extra->output.clear();
         extra->input.release(buffers_);
@@ -69,8 +76,8 @@ extension& connection_pool::extend(connection_record& record) {
 
 void connection_pool::trim(connection_record& record) noexcept {
     auto* extra = record.extra;
-    if (!extra || extra->stream || !extra->output.empty() || !extra->input.empty() ||
-        record.is(connection_record::close_requested))
+    if (!extra || extra->stream || extra->client || extra->greeting || !extra->output.empty() ||
+        !extra->input.empty() || record.is(connection_record::close_requested))
         return;
     record.extra = nullptr;
     extra->close_code.clear();
@@ -78,6 +85,18 @@ void connection_pool::trim(connection_record& record) noexcept {
     std::unique_ptr<extension> owned{extra};
     if (spare_extensions_.size() < spare_extensions_max)
         spare_extensions_.push_back(std::move(owned)); // reserved at start
+}
+
+void connection_pool::greet(connection_record& record, std::uint32_t tick) noexcept {
+    list_of(record).remove(slots_.slot_of(record));
+    record.where = connection_record::state::greeting;
+    greeting.push_back(slots_.slot_of(record), tick);
+}
+
+void connection_pool::welcome(connection_record& record, std::uint32_t tick) noexcept {
+    greeting.remove(slots_.slot_of(record));
+    record.where = connection_record::state::open;
+    idle.push_back(slots_.slot_of(record), tick);
 }
 
 void connection_pool::block(connection_record& record, std::uint32_t tick) noexcept {
@@ -101,6 +120,7 @@ void connection_pool::linger(connection_record& record, std::uint32_t tick) noex
 
 connection_pool::list& connection_pool::list_of(connection_record const& record) noexcept {
     if (record.where == connection_record::state::lingering) return lingering;
+    if (record.where == connection_record::state::greeting) return greeting;
     return record.is(connection_record::output_blocked) ? blocked : idle;
 }
 

@@ -3,14 +3,12 @@
 
 #include <millipede/worker/connection.hpp>
 #include <millipede/worker/protocol.hpp>
-#include <millipede/worker/stream_transport.hpp>
 
 #include <boost/asio/post.hpp>
 
 #include <pthread.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -29,6 +27,13 @@ constexpr std::uint32_t slice = 1'024;
 constexpr int last_reads_max = 16;
 constexpr int last_stream_reads_max = 256;
 
+// Streams that the worker cannot read at will: they announce what they have read.
+bool reads_by_itself(connection_record const& record) {
+    if (record.descriptor >= 0) return false;
+    auto const* stream = record.extra ? record.extra->stream.get() : nullptr;
+    return !stream || !stream->in_readiness_set();
+}
+
 std::size_t largest_session(std::span<protocol* const> protocols) {
     std::size_t largest = 0;
     for (auto* speaker : protocols)
@@ -39,7 +44,7 @@ std::size_t largest_session(std::span<protocol* const> protocols) {
 // Fine enough for the shortest timeout, and not finer than a second for long ones.
 std::chrono::milliseconds tick_for(options const& limits) {
     auto length = std::min<std::chrono::milliseconds>(1s, limits.linger_timeout / 2);
-    for (auto timeout : {limits.idle_timeout, limits.write_timeout})
+    for (auto timeout : {limits.idle_timeout, limits.write_timeout, limits.handshake_timeout})
         if (timeout > 0ms) length = std::min(length, timeout / 8);
     return std::max<std::chrono::milliseconds>(length, 10ms);
 }
@@ -53,10 +58,12 @@ std::uint32_t ticks(std::chrono::milliseconds timeout, std::chrono::milliseconds
 
 } // namespace
 
-worker::worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols)
+worker::worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols,
+               std::span<greeting const> greetings)
     : index_{index},
       limits_{&limits},
       protocols_{protocols},
+      greetings_{greetings},
       pool_{index, limits.connections_per_worker, largest_session(protocols),
             limits.buffer_budget_bytes},
       output_{pool_, ready_, counters_, limits},
@@ -125,6 +132,7 @@ void worker::run() {
     }
     running_.store(false, std::memory_order_release);
     log_suppressed(refusals_.remaining(), failures_.remaining());
+    log_suppressed_greetings(failed_greetings_.remaining());
     if (on_ended_) on_ended_();
 }
 
@@ -188,18 +196,13 @@ error_code worker::send(connection_id id, payload message) {
 }
 
 connection_record* worker::adopt(accepted_socket socket) {
+    if (socket.greeting != 0) return begin_greeting(socket);
     if (limits_->transport == transport_kind::epoll)
         return open(socket.protocol, socket.descriptor, nullptr);
-    error_code code;
-    asio::ip::tcp::socket stream{context_};
-    // The stream only asks whether there is an address family; v6 covers either kind.
-    stream.assign(asio::ip::tcp::v6(), socket.descriptor, code);
-    if (code) {
-        socket_close(socket.descriptor, false);
-        ++counters_.released;
-        return nullptr;
-    }
-    return adopt(std::make_unique<tcp_transport>(std::move(stream)), socket.protocol);
+    auto stream = asio_stream(socket.descriptor);
+    if (stream) return adopt(std::move(stream), socket.protocol);
+    ++counters_.released;
+    return nullptr;
 }
 
 connection_record* worker::adopt(std::unique_ptr<transport> stream, std::uint32_t protocol) {
@@ -208,35 +211,16 @@ connection_record* worker::adopt(std::unique_ptr<transport> stream, std::uint32_
 
 connection_record* worker::open(std::uint32_t protocol, int descriptor,
                                 std::unique_ptr<transport> stream) {
-    auto* record = pool_.open(protocol, tick_);
-    if (!record) {
-        ++counters_.full;
-        ++counters_.released;
-        if (descriptor >= 0) socket_close(descriptor, false);
-        return nullptr;
-    }
-    record->descriptor = descriptor;
-    auto token = pool_.token_of(*record);
+    auto* record = take_slot(protocol, descriptor);
+    if (!record) return nullptr;
     if (stream) {
         pool_.extend(*record).stream = std::move(stream);
-        record->extra->stream->start([this, token](edge edges) {
-            in_turn_ = true;
-            handle(token, edges);
-            end_turn();
-        });
-    } else if (!ready_.add(descriptor, token)) {
-        log(error) << "worker " << index_ << ": epoll_ctl: "
-                   << error_code{errno, boost::system::system_category()}.message();
-        ++counters_.accept_failures;
-        release(*record);
+        start_stream(*record);
+    } else if (!ready_.add(descriptor, pool_.token_of(*record))) {
+        cannot_watch(*record);
         return nullptr;
     }
-    ++counters_.opened;
-    converse(*record, [&](basic_connection& connection) {
-        protocols_[record->protocol]->on_open(connection);
-    });
-    settle(*record);
-    return pool_.find_token(token);
+    return begin_conversation(*record);
 }
 
 void worker::schedule_tick() {
@@ -249,6 +233,7 @@ void worker::schedule_tick() {
         auto now = std::chrono::steady_clock::now();
         schedule_tick();
         log_suppressed(refusals_.overdue(now), failures_.overdue(now));
+        log_suppressed_greetings(failed_greetings_.overdue(now));
         expire();
     });
 }
@@ -276,6 +261,10 @@ void worker::expire() {
     });
     more |= expire_list(pool_.blocked, limits_->write_timeout,
                         [this](connection_record& record) { expire_blocked(record); });
+    more |=
+        expire_list(pool_.greeting, limits_->handshake_timeout, [this](connection_record& record) {
+            fail_greeting(record, errc::handshake_timeout);
+        });
     more |= expire_list(pool_.lingering, limits_->linger_timeout,
                         [this](connection_record& record) { release(record); });
     end_turn();
@@ -285,6 +274,10 @@ void worker::expire() {
 // A socket announces room only when a good part of its buffer is free, so a peer that reads slowly
 // may have taken some without an edge: the last try tells.
 void worker::expire_blocked(connection_record& record) {
+    if (record.extra && record.extra->stream && record.extra->stream->flush()) {
+        pool_.touch(record, tick_);
+        return writable(record);
+    }
     if (record.has_output()) {
         auto before = counters_.bytes_sent.load();
         auto result = output_.flush_queue(record);
@@ -319,12 +312,13 @@ void worker::stop_next(std::uint32_t slot) {
             return record.generation == generation &&
                    record.where == connection_record::state::open;
         };
+        if (record.where == connection_record::state::greeting) finish_greeting(record);
         bool again = still_open();
         for (int reads = 0; again && record.receiving() && reads < last_reads_max; ++reads) {
             read_on(record);
             again = still_open() && record.is(connection_record::input_waits);
         }
-        if (still_open() && record.descriptor >= 0) close(record, errc::stopping);
+        if (still_open() && !reads_by_itself(record)) close(record, errc::stopping);
     }
     end_turn();
     if (slot < pool_.all().touched())

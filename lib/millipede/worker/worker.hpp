@@ -7,6 +7,7 @@
 #include <millipede/base/options.hpp>
 #include <millipede/worker/connection_pool.hpp>
 #include <millipede/worker/fwd.hpp>
+#include <millipede/worker/greeting.hpp>
 #include <millipede/worker/handoff.hpp>
 #include <millipede/worker/input.hpp>
 #include <millipede/worker/mailbox.hpp>
@@ -19,6 +20,7 @@
 
 #include <array>
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -38,7 +40,9 @@ namespace millipede::detail {
 class worker {
   public:
     /// \param protocols what listeners speak, by number; outlive the worker.
-    worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols);
+    /// \param greetings what listeners ask for first, by number from 1; outlive it too.
+    worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols,
+           std::span<greeting const> greetings = {});
     ~worker();
     worker(worker const&) = delete;
     worker& operator=(worker const&) = delete;
@@ -103,12 +107,33 @@ class worker {
     void cut_all() noexcept;
     void end_if_stopped();
 
+    // How a connection begins, and what precedes its conversation: greeting.cpp
+    connection_record* take_slot(std::uint32_t protocol, int descriptor) noexcept;
+    void start_stream(connection_record& record);
+    void cannot_watch(connection_record& record);
+    std::unique_ptr<transport> asio_stream(int descriptor);
+    bool hand_to_asio(connection_record& record) noexcept;
+    connection_record* begin_conversation(connection_record& record);
+    connection_record* begin_greeting(accepted_socket socket);
+    void greet_later(connection_record& record);
+    void post_greetings();
+    void on_waiting_greetings();
+    void greet(connection_record& record);
+    io_result::status advance_greeting(connection_record& record, error_code& failure);
+    void welcome(connection_record& record);
+    void finish_greeting(connection_record& record);
+    void fail_greeting(connection_record& record, error_code const& reason) noexcept;
+    void log_suppressed_greetings(std::optional<std::uint64_t> count);
+    void log_failed_greeting(connection_record const& record, error_code const& reason, bool in_tls,
+                             severity level) noexcept;
+
     // A turn, in which all connections that became ready are read once each: turn.cpp
     void wait_for_readiness();
     void on_readiness();
     void on_waiting_input();
     void end_turn();
     void handle(std::uint64_t token, edge edges);
+    void handle_aside(connection_record& record, edge edges);
     void read_on(connection_record& record);
     void receive(connection_record& record);
     void writable(connection_record& record);
@@ -133,6 +158,7 @@ class worker {
     std::uint32_t index_;
     options const* limits_;
     std::span<protocol* const> protocols_;
+    std::span<greeting const> greetings_;
     boost::asio::io_context context_{1}; // one thread runs it; any may post to it
     readiness ready_{context_};
     worker_metrics counters_;
@@ -149,6 +175,9 @@ class worker {
     std::vector<std::uint64_t> waiting_input_; // connections with more to read
     std::vector<std::uint64_t> taken_;         // that list while it is worked off
     std::vector<std::uint64_t> settling_;      // output_.unsettled() while it is worked off
+    std::deque<std::uint64_t> waiting_greetings_;
+    log_limiter failed_greetings_{10, std::chrono::seconds{1}};
+    bool greetings_posted_ = false;
     log_limiter refusals_{10, std::chrono::seconds{1}};
     log_limiter failures_{10, std::chrono::seconds{1}};
     bool waiting_input_posted_ = false;

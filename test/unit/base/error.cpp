@@ -23,7 +23,7 @@ struct expectation {
     char const* text;
 };
 
-constexpr std::array<expectation, 16> expectations{{
+constexpr std::array<expectation, 19> expectations{{
     {errc::closed_by_peer, close_reason::peer, "closed by peer"},
     {errc::closed_by_server, close_reason::server, "closed by server"},
     {errc::idle_timeout, close_reason::timeout, "idle timeout"},
@@ -40,6 +40,9 @@ constexpr std::array<expectation, 16> expectations{{
     {errc::stale_connection, close_reason::error, "stale connection"},
     {errc::mailbox_full, close_reason::error, "mailbox full"},
     {errc::not_running, close_reason::error, "not running"},
+    {errc::bad_proxy_header, close_reason::refused, "bad PROXY header"},
+    {errc::handshake_timeout, close_reason::timeout, "handshake timeout"},
+    {errc::stream_truncated, close_reason::error, "stream truncated"},
 }};
 
 constexpr std::array<close_reason, 8> reasons{

@@ -47,6 +47,10 @@ std::vector<counter> const counters{
     {"writes_blocked", &sums::writes_blocked},
     {"stale_requests", &sums::stale_requests},
     {"callback_failures", &sums::callback_failures},
+    {"tls_handshakes", &sums::tls_handshakes},
+    {"tls_failures", &sums::tls_failures},
+    {"bad_proxy_headers", &sums::bad_proxy_headers},
+    {"abandoned", &sums::abandoned},
 };
 
 } // namespace
