@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSL-1.0
 """What an idle, logged-in TLS connection costs in user space.
 
-Goal: at most 12 KiB, in TLS 1.2 and 1.3.
+Goal: no buffers: at most 15 KiB, in TLS 1.2 and 1.3, of which OpenSSL 3.0's own state is 13; its
+buffers would be 33 more.
 Method: as in online_memory.py: the server's anonymous pages, between few connections and many.
 
 Environment: MILLIPEDE_TLS_MEMORY_CONNECTIONS (1200)
@@ -17,7 +18,7 @@ from secure import SecureTest
 
 FEW = 200
 MANY = int(os.environ.get("MILLIPEDE_TLS_MEMORY_CONNECTIONS", "1200"))
-CONNECTION_MAX = 12 * 1024  # bytes
+CONNECTION_MAX = 15 * 1024  # bytes
 
 
 @unittest.skipIf(SANITIZER, "a sanitizer's own memory would be measured")

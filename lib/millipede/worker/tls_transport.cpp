@@ -147,8 +147,10 @@ void tls_transport::note_failure(int answer) noexcept {
         break;
     }
     auto reason = take_tls_error();
-    if (socket_ended_) reason = heard_ ? errc::stream_truncated : errc::closed_by_peer;
-    fail(reason);
+    if (socket_ended_) // and if an alert about that could not be sent, that is no news
+        failure_ = heard_ ? errc::stream_truncated : errc::closed_by_peer;
+    else
+        fail(reason);
 }
 
 io_result tls_transport::handshake() {

@@ -261,7 +261,7 @@ BOOST_AUTO_TEST_CASE(large_writes_wait_for_room_and_arrive_whole) {
                 auto result = subject.write(std::string_view{sent}.substr(taken));
                 BOOST_REQUIRE(!result.failed());
                 taken += result.size;
-                blocked += result.would_block() ? 1 : 0;
+                if (result.would_block()) ++blocked;
             }
             subject.peer.feed(subject.pull(3'000));
             got += subject.peer.text();
@@ -358,7 +358,9 @@ BOOST_AUTO_TEST_CASE(records_of_one_byte_are_read_in_turns) {
 BOOST_AUTO_TEST_CASE(an_end_behind_bytes_is_announced_by_has_more) {
     pair subject;
     subject.shake();
-    subject.push(subject.peer.seal("last words") + subject.peer.close_notify());
+    auto sealed = subject.peer.seal("last words");
+    sealed += subject.peer.close_notify();
+    subject.push(sealed);
     std::string text;
     BOOST_TEST(subject.read(text).size == 10U);
     BOOST_TEST(subject.ours->has_more());
@@ -373,7 +375,9 @@ BOOST_AUTO_TEST_CASE(a_stream_without_close_notify_is_truncated) {
     for (int version : versions) {
         pair subject{version};
         subject.shake();
-        subject.push(subject.peer.seal("whole") + subject.peer.seal("half").substr(0, 10));
+        auto sealed = subject.peer.seal("whole");
+        sealed += subject.peer.seal("half").substr(0, 10);
+        subject.push(sealed);
         subject.end_peer();
         std::string text;
         BOOST_TEST(subject.read(text).size == 5U);
@@ -420,7 +424,9 @@ BOOST_AUTO_TEST_CASE(the_end_of_our_output_is_close_notify_and_then_the_streams_
     subject.pull();
     BOOST_TEST(subject.stream_ended);
     // What the peer says yet is still read, up to its end.
-    subject.push(subject.peer.seal("farewell") + subject.peer.close_notify());
+    auto sealed = subject.peer.seal("farewell");
+    sealed += subject.peer.close_notify();
+    subject.push(sealed);
     std::string text;
     BOOST_TEST(subject.read(text).size == 8U);
 }
