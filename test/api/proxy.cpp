@@ -57,6 +57,7 @@ millipede::options
 proxied_options(millipede::transport_kind kind = millipede::transport_kind::epoll) {
     auto wanted = quiet_options(kind);
     wanted.listen = {proxied()};
+    wanted.handshake_timeout = 1min; // beyond all patience: nothing may depend on it
     return wanted;
 }
 

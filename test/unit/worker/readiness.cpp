@@ -91,7 +91,7 @@ BOOST_FIXTURE_TEST_CASE(both_directions_are_announced_from_the_beginning, fixtur
     BOOST_TEST(ready.add_both(pair.ours(), 7));
     auto events = collect();
     BOOST_REQUIRE(events.size() == 1U);
-    BOOST_TEST(events[0].data.u64 == 7U);
+    BOOST_TEST((events[0].data.u64 == 7U));
     BOOST_TEST((events[0].events & EPOLLOUT) != 0U);
     BOOST_TEST(collect().empty());
     pair.send();
