@@ -3,10 +3,10 @@
 
 #include "common/admission_settings.hpp"
 #include "common/config_file.hpp"
+#include "common/listen_settings.hpp"
 #include "common/setting_kinds.hpp"
 
 #include <millipede/base/connection_id.hpp>
-#include <millipede/base/endpoint.hpp>
 #include <millipede/base/error.hpp>
 
 #include <boost/program_options.hpp>
@@ -19,17 +19,6 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr char surplus_words[] = "surplus words";
-
-setting listen_setting(millipede::options& limits) {
-    return {"listen", "ADDR:PORT",
-            "where to listen; repeatable, IPv6 in brackets, port 0: any [" + limits.listen.at(0) +
-                "]",
-            [&](std::string const& text) {
-                millipede::parse_endpoint(text);
-                limits.listen.push_back(text);
-            },
-            [&] { limits.listen.clear(); }};
-}
 
 setting bytes_setting(std::string name, std::string help, std::size_t& target, std::uint64_t least,
                       std::uint64_t most) {
@@ -141,6 +130,10 @@ std::string describe_listen_error(millipede::listen_error const& failure) {
 // The library speaks of members of `options`, the user of options on a command line.
 std::string option_name(std::string const& member) {
     if (member == "connections_per_worker") return "--connections";
+    if (member == "handshake_timeout") return "--tls-handshake-timeout";
+    if (member == "tls.certificate_file") return "--tls-certificate";
+    if (member == "tls.private_key_file") return "--tls-key";
+    if (member == "tls.client_ca_file") return "--tls-client-ca";
     std::string name = "--" + member;
     for (auto& letter : name)
         if (letter == '_') letter = '-';
@@ -151,7 +144,7 @@ std::string option_name(std::string const& member) {
 
 void add_server_settings(settings_table& table, millipede::options& limits) {
     using millipede::connection_id;
-    table.add(listen_setting(limits));
+    add_listen_settings(table, limits);
     table.add(number_setting("workers", "worker threads [one per processor]", limits.workers, 1,
                              connection_id::workers_max));
     table.add(number_setting("connections",
@@ -207,6 +200,7 @@ bool read_settings(program const& about, std::vector<foreign_file> const& foreig
         if (auto const* found = table.find(option.string_key))
             source.apply("--" + option.string_key, *found,
                          found->argument.empty() ? "true" : option.value.front());
+    table.finish();
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// What a user got wrong on a command line or in a file, in one line: what, where, what to do.
@@ -36,8 +37,17 @@ class settings_table {
     setting const* find(std::string_view name) const;
     std::vector<setting> const& all() const noexcept { return settings_; }
 
+    /// For what can be told only when all settings have been read. Throws usage_error.
+    void at_end(std::function<void()> check) { checks_.push_back(std::move(check)); }
+    /// All settings have been read. \throws usage_error
+    void finish() const {
+        for (auto const& check : checks_)
+            check();
+    }
+
   private:
     std::vector<setting> settings_;
+    std::vector<std::function<void()>> checks_;
 };
 
 /// Applies settings from one source (the command line, a file), where each may stand once unless

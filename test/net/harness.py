@@ -646,8 +646,8 @@ class Swarm:
 class Witness:
     """A well-behaved client that pings all the time and must not notice anything."""
 
-    def __init__(self, address, slowest=2.0 * SLOWNESS):
-        self._client = Client(address)
+    def __init__(self, address, slowest=2.0 * SLOWNESS, client=None):
+        self._client = client or Client(address)
         self._slowest = slowest
         self._stop = threading.Event()
         self._failure = None

@@ -25,7 +25,8 @@ OPTIONS = ["--listen", "--config", "--init-conf", "--help", "--version", "--work
            "--first-message-timeout", "--message-timeout", "--messages-per-second",
            "--messages-burst", "--bytes-per-second", "--bytes-burst", "--over-rate",
            "--tcp-user-timeout", "--keepalive-idle", "--keepalive-interval", "--keepalive-probes",
-           "--output-max-bytes", "--overflow", "--output-budget-bytes", "--drain-spread"]
+           "--output-max-bytes", "--overflow", "--output-budget-bytes", "--drain-spread",
+           "--tls-certificate", "--tls-key", "--tls-client-ca", "--tls-handshake-timeout"]
 
 SHIPPED_INIT_CONF = """\
 # MarioTCP's own settings, as they are shipped
@@ -135,8 +136,11 @@ class BadOptions(OptionsTest):
         "output-max-bytes": ["0", "-1", "64KiB", "", "1099511627777"],
         "overflow": ["drop", "drop_oldest", ""],
         "output-budget-bytes": ["-1", "256MiB", "1048575", "17592186044417"],
+        "tls-handshake-timeout": ["10", "-1s", "0s", "soon", ""],
         "listen": ["nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:-1",
-                   "300.0.0.1:80", "127.0.0.1:http!", "[::1:0", ":::1:", "", "1.2.3.4.5:0"],
+                   "300.0.0.1:80", "127.0.0.1:http!", "[::1:0", ":::1:", "", "1.2.3.4.5:0",
+                   "127.0.0.1:0,", "127.0.0.1:0,ssl", "127.0.0.1:0,tls,tls", ",tls",
+                   "127.0.0.1:0,proxy,", "127.0.0.1:0 ,proxy", "127.0.0.1:0,TLS"],
     }
 
     def test_bad_values(self):

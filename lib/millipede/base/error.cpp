@@ -50,6 +50,12 @@ char const* text_of(errc code) noexcept {
         return "output budget exceeded";
     case errc::offload_full:
         return "offload full";
+    case errc::bad_proxy_header:
+        return "bad PROXY header";
+    case errc::handshake_timeout:
+        return "handshake timeout";
+    case errc::stream_truncated:
+        return "stream truncated";
     }
     return "unknown error";
 }
@@ -124,12 +130,14 @@ close_reason reason_of(error_code const& code) noexcept {
     case errc::write_timeout:
     case errc::first_message_timeout:
     case errc::message_timeout:
+    case errc::handshake_timeout:
         return close_reason::timeout;
     case errc::bad_magic:
     case errc::bad_size:
     case errc::unknown_command:
     case errc::bad_message:
     case errc::too_fast:
+    case errc::bad_proxy_header:
         return close_reason::refused;
     case errc::output_full:
     case errc::buffers_exhausted:

@@ -36,7 +36,10 @@ enum class errc {
     /// All connections together had too much unsent output, and this one was among those with the
     /// most.
     output_budget_exceeded,
-    offload_full, ///< `options::offload_capacity` requests wait for handlers that block.
+    offload_full,      ///< `options::offload_capacity` requests wait for handlers that block.
+    bad_proxy_header,  ///< No PROXY protocol header where the listener asks for one, or a bad one.
+    handshake_timeout, ///< No PROXY header or TLS handshake within `options::handshake_timeout`.
+    stream_truncated,  ///< A TLS stream ended without its own end: its last bytes may be missing.
 };
 
 /// The kinds of endings, for `on_close`: compare a code with one of these.

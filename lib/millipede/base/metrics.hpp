@@ -36,7 +36,7 @@ struct basic_metrics {
     Cell accepted{};        ///< Sockets accepted.
     Cell full{};            ///< Newcomers closed at once: every slot or every hand-over queue full.
     Cell accept_failures{}; ///< accept() failed, for want of descriptors or memory.
-    Cell opened{};          ///< Connections that reached a worker.
+    Cell opened{};          ///< Connections that began: on_open was called.
     Cell closed{};          ///< Connections that ended, for the reasons that follow.
     Cell closed_by_peer{};  ///< ... because the peer ended its stream.
     Cell timeouts{};        ///< ... because of an idle or a write timeout.
@@ -79,6 +79,12 @@ struct basic_metrics {
     Cell offload_failed{};  ///< ... exceptions from them.
     Cell offload_dropped{}; ///< ... requests that still waited for the pool when the server ended.
     Cell offload_waiting{}; ///< ... requests that wait for a thread of the pool now.
+
+    // What listeners may ask for before the first message ...
+    Cell tls_handshakes{};    ///< ... TLS handshakes completed.
+    Cell tls_failures{};      ///< ... failed, or not completed in time. Never opened.
+    Cell bad_proxy_headers{}; ///< ... PROXY headers missing, bad or not in time. Never opened.
+    Cell abandoned{}; ///< ... newcomers that left (or met the stop) before that. Never opened.
 
     /// Calls `f(name, cell)` for every counter.
     template <class Self, class F>
@@ -125,6 +131,10 @@ struct basic_metrics {
         f("offload_failed", self.offload_failed);
         f("offload_dropped", self.offload_dropped);
         f("offload_waiting", self.offload_waiting);
+        f("tls_handshakes", self.tls_handshakes);
+        f("tls_failures", self.tls_failures);
+        f("bad_proxy_headers", self.bad_proxy_headers);
+        f("abandoned", self.abandoned);
     }
 };
 

@@ -82,6 +82,19 @@ void check_admission(options& limits) {
     check_range("keepalive_probes", limits.keepalive_probes, 0U, 127U);
 }
 
+void check_listener(listen_options const& wanted) {
+    try {
+        parse_endpoint(wanted.endpoint);
+    } catch (std::invalid_argument const& refusal) {
+        throw invalid_option{"listen", refusal.what()};
+    }
+    if (!wanted.tls) return;
+    if (wanted.tls->certificate_file.empty())
+        throw invalid_option{"tls.certificate_file", "needed for TLS on " + wanted.endpoint};
+    if (wanted.tls->private_key_file.empty())
+        throw invalid_option{"tls.private_key_file", "needed for TLS on " + wanted.endpoint};
+}
+
 std::uint64_t raised_descriptor_limit() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
@@ -116,13 +129,8 @@ void check_descriptors(options& limits) {
 options validated(options wanted) {
     auto limits = std::move(wanted);
     if (limits.listen.empty()) throw invalid_option{"listen", "no endpoint to listen on"};
-    for (auto const& text : limits.listen) {
-        try {
-            parse_endpoint(text);
-        } catch (std::invalid_argument const& refusal) {
-            throw invalid_option{"listen", refusal.what()};
-        }
-    }
+    for (auto const& each : limits.listen)
+        check_listener(each);
     if (limits.workers == 0)
         limits.workers = std::clamp(std::thread::hardware_concurrency(), 1U, 256U);
     check_range("workers", limits.workers, 1U, connection_id::workers_max);
@@ -131,6 +139,7 @@ options validated(options wanted) {
     check_duration("idle_timeout", limits.idle_timeout, 0ms);
     check_duration("write_timeout", limits.write_timeout, 0ms);
     check_duration("linger_timeout", limits.linger_timeout, 1ms);
+    check_duration("handshake_timeout", limits.handshake_timeout, 1ms);
     check_duration("stop_timeout", limits.stop_timeout, 0ms);
     check_duration("drain_spread", limits.drain_spread, 0ms);
     check_range<std::size_t>("output_max_bytes", limits.output_max_bytes, 1, std::size_t{1} << 40);
@@ -160,7 +169,7 @@ std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_b
         {"scratch buffers (input and output of a worker)", workers * 2, limits.scratch_bytes},
         {"buffers kept for the next taker, at most", workers * 4, 1024 * 1024},
         {"log lines waiting, at most", limits.log.queue_capacity, 4'096},
-        {"hand-over queues", workers * limits.handoff_capacity, 16},
+        {"hand-over queues", workers * limits.handoff_capacity, 24},
         {"mailboxes, at most, without their payloads", workers * limits.mailbox_capacity, 64},
         {"broadcasts waiting, at most, without their payloads", workers * limits.broadcast_capacity,
          128},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <millipede/base/listen_options.hpp>
 #include <millipede/base/log.hpp>
 #include <millipede/base/overflow.hpp>
 
@@ -28,8 +29,9 @@ enum class rate_policy {
 /// Every limit of a server, with its default, its unit and its reason. `server` validates them
 /// before any thread starts.
 struct options {
-    /// Where to listen: `ADDR:PORT`, IPv6 in brackets, port 0 lets the system pick one.
-    std::vector<std::string> listen{};
+    /// Where to listen: `ADDR:PORT`, IPv6 in brackets, port 0 lets the system pick one; and what
+    /// newcomers there begin with (PROXY protocol, TLS).
+    std::vector<listen_options> listen{};
 
     /// Worker threads, each with an io_context of its own; 1 to 256. 0: one for every processor.
     std::uint32_t workers = 0;
@@ -54,6 +56,10 @@ struct options {
     /// How long a connection that the server closes may stay to take its last bytes: closing at
     /// once while unread input waits would send a reset and destroy replies on their way.
     std::chrono::milliseconds linger_timeout = std::chrono::seconds{1};
+
+    /// How long a newcomer may take for what its listener asks before the first message: PROXY
+    /// header and TLS handshake together. At least 1 ms.
+    std::chrono::milliseconds handshake_timeout = std::chrono::seconds{10};
 
     /// From the first signal (or `stop()`) to the end: what is not flushed by then is cut off.
     std::chrono::milliseconds stop_timeout = std::chrono::seconds{5};
@@ -182,7 +188,8 @@ struct options {
 
     transport_kind transport = transport_kind::epoll;
 
-    /// `server::run()` ends on SIGINT and SIGTERM; a second signal has its default effect.
+    /// `server::run()` ends on SIGINT and SIGTERM; a second signal has its default effect. With
+    /// TLS, SIGHUP reloads the certificates.
     bool handle_signals = true;
 
     /// Used when the program has not made a `logging` of its own.
@@ -218,9 +225,9 @@ struct budget_term {
 
 /// The user memory that the limits allow a server with these (validated) options, term by term: who
 /// may hold it, and how much. Without stacks, code, payloads of waiting mail, the buffers of
-/// `transport_kind::asio` (4 to 68 KiB each) and what handlers keep. Kernel memory for sockets
-/// comes on top, about 3.8 KB each. \param slot_bytes what one connection's slot takes, session
-/// included.
+/// `transport_kind::asio` (4 to 68 KiB each), TLS (about 14 KiB each) and what handlers keep.
+/// Kernel memory for sockets comes on top, about 3.8 KB each. \param slot_bytes what one
+/// connection's slot takes, session included.
 std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_bytes);
 
 } // namespace millipede

@@ -70,7 +70,7 @@ acceptor::acceptor(asio::io_context& context, worker_pool& workers, options cons
     : workers_{&workers}, limits_{&limits}, admission_{limits, workers}, pause_timer_{context} {}
 
 asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint,
-                                         std::uint32_t protocol) {
+                                         std::uint32_t protocol, std::uint16_t greeting) {
     asio::ip::tcp::acceptor socket{pause_timer_.get_executor()};
     try {
         socket.open(endpoint.protocol());
@@ -84,7 +84,7 @@ asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint
         throw listen_error{to_string(endpoint), failure.code()};
     }
     polled_.push_back({socket.native_handle(), POLLIN, 0});
-    listeners_.push_back({std::move(socket), protocol, false});
+    listeners_.push_back({std::move(socket), protocol, greeting, false});
     return listeners_.back().socket.local_endpoint();
 }
 
@@ -156,7 +156,8 @@ bool acceptor::accept_one(listener& from) {
         return true; // ECONNABORTED, EINTR, network errors: of that one newcomer
     }
     if (exhausted_since_) recovered();
-    let_in({descriptor, from.protocol, asks ? source_key{peer.address()} : source_key{}});
+    let_in({descriptor, from.protocol, asks ? source_key{peer.address()} : source_key{},
+            from.greeting});
     return true;
 }
 
@@ -218,7 +219,7 @@ void acceptor::shed(listener& from) {
         }
         if (spare_.refill()) { // there is room for both: descriptors have come back
             recovered();
-            let_in({newcomer, from.protocol, source_of(newcomer)});
+            let_in({newcomer, from.protocol, source_of(newcomer), from.greeting});
             return;
         }
         ++counters_.accepted;

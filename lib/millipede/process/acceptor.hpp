@@ -29,10 +29,11 @@ class acceptor {
   public:
     acceptor(boost::asio::io_context& context, worker_pool& workers, options const& limits);
 
-    /// Listens; connections wait in the kernel until `start`.
+    /// Listens; connections wait in the kernel until `start`. \param greeting what workers ask
+    /// of the newcomers first, by their number for it.
     /// \throws listen_error
     boost::asio::ip::tcp::endpoint listen(boost::asio::ip::tcp::endpoint const& endpoint,
-                                          std::uint32_t protocol);
+                                          std::uint32_t protocol, std::uint16_t greeting = 0);
     void start();
     /// Closes all listeners: from now on the kernel refuses connections.
     void stop();
@@ -43,6 +44,7 @@ class acceptor {
     struct listener {
         boost::asio::ip::tcp::acceptor socket;
         std::uint32_t protocol;
+        std::uint16_t greeting;
         bool waiting = false; ///< For newcomers; at most one wait each.
     };
 

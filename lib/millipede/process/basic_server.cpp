@@ -50,7 +50,9 @@ constexpr auto grace = 1s;
 
 } // namespace
 
-basic_server::basic_server(options wanted) : limits_{validated(std::move(wanted))} {}
+basic_server::basic_server(options wanted) : limits_{validated(std::move(wanted))} {
+    prepare_greetings();
+}
 
 void basic_server::shut_down() noexcept {
     if (acceptor_) acceptor_->stop();
@@ -71,7 +73,7 @@ void basic_server::require_not_started(char const* what) const {
 void basic_server::start() {
     if (started_) return;
     if (!logging::active()) logging_ = std::make_unique<logging>(limits_.log);
-    workers_.emplace(limits_, protocols_);
+    workers_.emplace(limits_, protocols_, greetings_);
     if (uses_offload_) offload_.emplace(*workers_, limits_);
     acceptor_.emplace(context_, *workers_, limits_);
     listen();
@@ -84,8 +86,9 @@ void basic_server::start() {
 void basic_server::listen() {
     endpoints_.clear();
     try {
-        for (auto const& text : limits_.listen)
-            endpoints_.push_back(acceptor_->listen(parse_endpoint(text), 0));
+        for (std::size_t index = 0; index < limits_.listen.size(); ++index)
+            endpoints_.push_back(acceptor_->listen(parse_endpoint(limits_.listen[index].endpoint),
+                                                   0, greeting_of_listener_[index]));
     } catch (...) { // as if nothing had happened: start() may be tried again
         endpoints_.clear();
         acceptor_.reset();
@@ -118,6 +121,7 @@ void basic_server::run() {
     start();
     ran_ = true;
     if (limits_.handle_signals) wait_for_signal();
+    if (limits_.handle_signals && !tls_.empty()) wait_for_reload();
     for (auto& task : periodics_)
         schedule(task);
     auto guard = boost::asio::make_work_guard(context_);

@@ -11,7 +11,9 @@
 #include <millipede/process/offload_pool.hpp>
 #include <millipede/process/worker_pool.hpp>
 #include <millipede/wire/payload.hpp>
+#include <millipede/worker/greeting.hpp>
 #include <millipede/worker/protocol.hpp>
+#include <millipede/worker/tls_context.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -88,6 +90,13 @@ class basic_server {
         return endpoints_;
     }
 
+    /// Reads the certificates, keys and client CAs of all TLS listeners again: newcomers get them
+    /// from now on, connections that are there keep what they have. Files that cannot be used
+    /// leave their listener as it was, and an error in the log. Any thread, though it reads files;
+    /// on SIGHUP it is called when `options::handle_signals` is set and a listener has TLS.
+    /// \returns whether all files could be used.
+    bool reload_certificates();
+
     /// The executor of the thread of `run()`.
     executor_type get_executor() noexcept { return context_.get_executor(); }
 
@@ -146,7 +155,9 @@ class basic_server {
     };
 
     void log_budget() const;
+    void prepare_greetings();
     void wait_for_signal();
+    void wait_for_reload();
     void schedule(periodic& task);
     void listen();
     void begin_stop(detail::stop_plan const& plan);
@@ -158,6 +169,9 @@ class basic_server {
     std::unique_ptr<logging> logging_;
     boost::asio::io_context context_{1};
     std::vector<detail::protocol*> protocols_;
+    std::vector<std::unique_ptr<detail::tls_context>> tls_; // of the listeners that have it
+    std::vector<detail::greeting> greetings_;
+    std::vector<std::uint16_t> greeting_of_listener_; // in the order of limits_.listen; 0: none
     std::optional<detail::worker_pool> workers_;
     std::optional<detail::offload_pool> offload_; // its threads use the workers
     std::optional<detail::acceptor> acceptor_;
@@ -165,6 +179,7 @@ class basic_server {
     std::list<periodic> periodics_;
     worker_metrics counters_; // of the thread of run()
     boost::asio::signal_set signals_{context_};
+    boost::asio::signal_set reload_signals_{context_};
     boost::asio::steady_timer deadline_{context_};
     millipede::metrics before_end_;
     drain_report report_;

@@ -5,13 +5,15 @@
 
 namespace millipede::detail {
 
-worker_pool::worker_pool(options const& limits, std::span<protocol* const> protocols)
+worker_pool::worker_pool(options const& limits, std::span<protocol* const> protocols,
+                         std::span<greeting const> greetings)
     : limits_{&limits},
       output_budget_{limits.output_budget_bytes, limits.workers,
                      [this](std::uint32_t index) { workers_[index]->ask_to_shed(); }},
       placed_(limits.workers) {
     for (std::uint32_t index = 0; index < limits.workers; ++index)
-        workers_.push_back(std::make_unique<worker>(index, limits, protocols, &output_budget_));
+        workers_.push_back(
+            std::make_unique<worker>(index, limits, protocols, greetings, &output_budget_));
 }
 
 void worker_pool::start(std::function<void()> on_all_ended) {

@@ -17,7 +17,8 @@ namespace millipede::detail {
 /// All workers of a process, and who gets the next socket.
 class worker_pool {
   public:
-    worker_pool(options const& limits, std::span<protocol* const> protocols);
+    worker_pool(options const& limits, std::span<protocol* const> protocols,
+                std::span<greeting const> greetings = {});
 
     /// Starts all threads. `on_all_ended` is called by the last thread that ends.
     void start(std::function<void()> on_all_ended);

@@ -93,6 +93,10 @@ void worker::release(connection_record& record) noexcept {
 
 boost::asio::ip::tcp::endpoint worker::remote_endpoint(connection_record const& record,
                                                        error_code& code) const {
+    if (record.extra && record.extra->client) {
+        code.clear();
+        return *record.extra->client;
+    }
     if (record.descriptor >= 0) return socket_remote_endpoint(record.descriptor, code);
     return record.extra->stream->remote_endpoint(code);
 }

@@ -61,7 +61,8 @@ class basic_connection {
     /// the peer takes what is sent to it.
     bool receiving() const noexcept { return record_->receiving(); }
 
-    /// The address of the peer; a system call, not kept.
+    /// The address of the peer; a system call, not kept. On a listener with the PROXY protocol,
+    /// the client that the proxy named, if it named one.
     boost::asio::ip::tcp::endpoint remote_endpoint(error_code& code) const {
         return worker_->remote_endpoint(*record_, code);
     }

@@ -47,8 +47,15 @@ void connection_pool::release(connection_record& record) noexcept {
     if (record.descriptor >= 0)
         socket_close(record.descriptor, record.is(connection_record::abort_on_close));
     if (auto* extra = record.extra) {
-        if (extra->stream) extra->stream->close();
+        if (extra->stream) {
+            if (record.is(connection_record::abort_on_close))
+                extra->stream->abort();
+            else
+                extra->stream->close();
+        }
         extra->stream.reset();
+        extra->client.reset();
+        extra->greeting = 0;
         by_size.remove(extra->by_size);
         extra->output.clear(ledger_);
         extra->untold = {};
@@ -81,8 +88,9 @@ extension& connection_pool::extend(connection_record& record) {
 
 void connection_pool::trim(connection_record& record) noexcept {
     auto* extra = record.extra;
-    if (!extra || extra->stream || !extra->output.empty() || !extra->input.empty() ||
-        extra->untold.messages != 0 || record.is(connection_record::close_requested))
+    if (!extra || extra->stream || extra->client || extra->greeting || !extra->output.empty() ||
+        !extra->input.empty() || extra->untold.messages != 0 ||
+        record.is(connection_record::close_requested))
         return;
     record.extra = nullptr;
     extra->close_code.clear();
@@ -98,6 +106,14 @@ void connection_pool::move(connection_record& record, std::uint32_t tick, Change
     list_of(record).remove(slot);
     change();
     list_of(record).push_back(slot, tick);
+}
+
+void connection_pool::greet(connection_record& record, std::uint32_t tick) noexcept {
+    move(record, tick, [&] { record.where = connection_record::state::greeting; });
+}
+
+void connection_pool::welcome(connection_record& record, std::uint32_t tick) noexcept {
+    move(record, tick, [&] { record.where = connection_record::state::open; });
 }
 
 void connection_pool::block(connection_record& record, std::uint32_t tick) noexcept {
@@ -151,13 +167,15 @@ void connection_pool::restart(connection_record& record, std::uint32_t tick) noe
 
 void connection_pool::touch_on_list(connection_record& record, std::uint32_t tick) noexcept {
     auto& on = list_of(record);
-    bool counts_from_a_beginning = &on == &newcomers || &on == &incomplete || &on == &throttled;
+    bool counts_from_a_beginning =
+        &on == &newcomers || &on == &incomplete || &on == &throttled || &on == &greeting;
     if (!counts_from_a_beginning) on.touch(slots_.slot_of(record), tick);
 }
 
 connection_pool::list& connection_pool::list_of(connection_record const& record) noexcept {
     using flag = connection_record::flag;
     if (record.where == connection_record::state::lingering) return lingering;
+    if (record.where == connection_record::state::greeting) return greeting;
     if (record.is(flag::output_blocked)) return blocked;
     if (record.is(flag::throttled)) return throttled;
     if (record.is(flag::awaits_first)) return newcomers;

@@ -28,17 +28,22 @@ struct extension {
     bool closed_by_handler = false; ///< Whatever the code: what was sent still goes out.
     overflow_event untold;          ///< Messages dropped that nobody has been told of yet.
     size_place by_size;             ///< Among the blocked, by the output that waits.
+    std::uint16_t greeting = 0;     ///< As in accepted_socket, while in that state.
     std::unique_ptr<transport> stream;
+    /// Who talks through the proxy that the socket leads to.
+    std::unique_ptr<boost::asio::ip::tcp::endpoint> client;
 };
 
 /// The engine's part of a slot; the session follows it. One socket's whole life:
 ///
 ///     free --open()--> open --end of the conversation--> flushing --> lingering --> free
 ///
+/// greeting: before open where a listener asks for it: PROXY header or TLS handshake under way.
 /// open: reads and handlers run. flushing: on_close has run, what is queued still goes out.
 /// lingering: our output has ended, input is thrown away until the peer ends too.
 struct connection_record {
-    enum class state : std::uint8_t { free, open, flushing, lingering };
+    // The last two have no conversation: their events take a way of their own.
+    enum class state : std::uint8_t { free, open, flushing, lingering, greeting };
 
     /// Bits of `flags`.
     enum flag : std::uint16_t {
@@ -133,6 +138,10 @@ class connection_pool {
                           record.extra->output.held_bytes());
     }
 
+    /// A slot that was just opened: its peer has to greet first, since `tick`.
+    void greet(connection_record& record, std::uint32_t tick) noexcept;
+    /// It has: the conversation begins.
+    void welcome(connection_record& record, std::uint32_t tick) noexcept;
     /// The peer takes no more output, since `tick`.
     void block(connection_record& record, std::uint32_t tick) noexcept;
     /// It does again.
@@ -189,6 +198,7 @@ class connection_pool {
     list throttled{slots_};  ///< Over their rate: since they were looked at.
     list blocked{slots_};    ///< Their peers take no output, since the last; open or flushing.
     list lingering{slots_};  ///< Their output has ended: since then.
+    list greeting{slots_};   ///< Their conversation has not begun: since they came.
     size_order by_size;      ///< The blocked ones, by the output that waits.
 };
 

@@ -15,6 +15,7 @@ struct accepted_socket {
     int descriptor = -1;
     std::uint32_t protocol = 0; ///< Which of the server's protocols its listener speaks.
     source_key source{};        ///< Known when connections are counted per source.
+    std::uint16_t greeting = 0; ///< What its listener asks first, from 1; 0: nothing.
 };
 
 /// Brings sockets from the acceptor's thread to one worker's, without locks. The acceptor wakes

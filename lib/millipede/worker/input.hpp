@@ -99,6 +99,8 @@ BOOST_FORCEINLINE input::rest input::receive(connection_record& record,
     if (!reassemble(record.extra->input, bytes, pool_->buffers(), consume))
         return fail(errc::buffers_exhausted);
     pool_->trim(record);
+    auto const* stream = record.extra ? record.extra->stream.get() : nullptr;
+    if (stream && stream->has_more()) return rest::more;
     return got.outcome;
 }
 

@@ -37,6 +37,14 @@ bool readiness::add_output(int descriptor, std::uint64_t token) noexcept {
     return control(set_.native_handle(), EPOLL_CTL_MOD, descriptor, input_events | EPOLLOUT, token);
 }
 
+bool readiness::add_both(int descriptor, std::uint64_t token) noexcept {
+    return control(set_.native_handle(), EPOLL_CTL_ADD, descriptor, input_events | EPOLLOUT, token);
+}
+
+void readiness::remove(int descriptor) noexcept {
+    control(set_.native_handle(), EPOLL_CTL_DEL, descriptor, 0, 0);
+}
+
 std::span<epoll_event> readiness::collect(std::span<epoll_event> room) noexcept {
     int count = ::epoll_wait(set_.native_handle(), room.data(), static_cast<int>(room.size()), 0);
     return room.first(count > 0 ? static_cast<std::size_t>(count) : 0);

@@ -27,6 +27,11 @@ class readiness {
     /// a write found the socket full, so this is never taken back.
     bool add_output(int descriptor, std::uint64_t token) noexcept;
 
+    /// Watches a socket for input and for output.
+    bool add_both(int descriptor, std::uint64_t token) noexcept;
+    /// Watches it no longer.
+    void remove(int descriptor) noexcept;
+
     /// Collects events without waiting. \returns the filled front of `room`.
     std::span<epoll_event> collect(std::span<epoll_event> room) noexcept;
 

@@ -28,6 +28,13 @@ constexpr auto step = 20ms;
 constexpr int last_reads_max = 16;
 constexpr int last_stream_reads_max = 256;
 
+// Streams that the worker cannot read at will: they announce what they have read.
+bool reads_by_itself(connection_record const& record) {
+    if (record.descriptor >= 0) return false;
+    auto const* stream = record.extra ? record.extra->stream.get() : nullptr;
+    return !stream || !stream->in_readiness_set();
+}
+
 } // namespace
 
 void worker::stop(stop_plan const& plan) {
@@ -68,6 +75,7 @@ void worker::end_conversations() {
     in_turn_ = true;
     for (; next_to_end_ < end && ended_ < due; ++next_to_end_) {
         auto& record = pool_.all()[next_to_end_];
+        if (record.where == state::greeting) finish_greeting(record);
         if (record.where != state::open) continue;
         ++ended_;
         end_conversation(record);
@@ -94,7 +102,7 @@ void worker::end_conversation(connection_record& record) {
         read_on(record);
         if (!still_open() || !record.is(flag::input_waits)) break;
     }
-    if (still_open() && record.descriptor >= 0) finish_conversation(record);
+    if (still_open() && !reads_by_itself(record)) finish_conversation(record);
 }
 
 // Streams read by themselves, some bytes in each cycle of the io_context: those in the slots from
@@ -107,7 +115,7 @@ void worker::end_streams(std::uint32_t begin, std::uint32_t end, int patience,
     bool any_left = false;
     for (auto slot = begin; slot < end; ++slot) {
         auto& record = pool_.all()[slot];
-        if (record.where != state::open || record.descriptor >= 0) continue;
+        if (record.where != state::open || !reads_by_itself(record)) continue;
         any_left = true;
         if (!give_time) finish_conversation(record);
     }

@@ -17,6 +17,13 @@ io_result socket_write(int descriptor, std::span<iovec const> buffers) noexcept 
     }
 }
 
+io_result socket_peek(int descriptor, std::span<std::byte> room) noexcept {
+    for (;;) {
+        auto size = ::recv(descriptor, room.data(), room.size(), MSG_PEEK);
+        if (size >= 0 || errno != EINTR) return io_result_of(size);
+    }
+}
+
 void socket_shutdown_write(int descriptor) noexcept {
     ::shutdown(descriptor, SHUT_WR);
 }

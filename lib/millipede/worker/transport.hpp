@@ -49,6 +49,9 @@ constexpr bool has(edge set, edge wanted) noexcept {
 /// - a read that brings less than it could hold has drained the input: an edge announces more;
 /// - an edge is announced from the worker's io_context, never from inside a call.
 ///
+/// Or it talks through a socket in the worker's own set (`in_readiness_set`), which announces for
+/// it; then `start` is not called, and the worker calls `flush` when the socket has room.
+///
 /// One thread: the worker's.
 class transport {
   public:
@@ -67,6 +70,23 @@ class transport {
     /// Ends it all; output not taken yet may be lost. No edge is announced any more.
     virtual void close() = 0;
     virtual boost::asio::ip::tcp::endpoint remote_endpoint(error_code& code) const = 0;
+
+    // What most streams have no use for.
+
+    /// What both sides say to one another before the first byte: `done`, or `would_block` until
+    /// there is input.
+    virtual io_result handshake() { return {}; }
+    /// Whether another read would bring something although the last one did not fill its room, and
+    /// no edge will say so.
+    virtual bool has_more() const { return false; }
+    /// Sends what `write` took and the socket did not. Whether any of it has left now.
+    virtual bool flush() { return false; }
+    /// Whether a socket in the worker's readiness set stands behind it.
+    virtual bool in_readiness_set() const { return false; }
+    /// Ends it all at once, with a reset where there is one.
+    virtual void abort() { close(); }
+    /// Gives its socket to the caller and is of no use any more; -1 when it has none.
+    virtual int release_socket() { return -1; }
 };
 
 /// What became of a system call that answered `size`.
@@ -116,6 +136,8 @@ inline io_result socket_write(int descriptor, std::span<std::byte const> bytes) 
 }
 
 io_result socket_write(int descriptor, std::span<iovec const> buffers) noexcept;
+/// Reads what has come, and leaves it there.
+io_result socket_peek(int descriptor, std::span<std::byte> room) noexcept;
 void socket_shutdown_write(int descriptor) noexcept;
 /// Throws away what has arrived so far, up to a megabyte.
 void socket_skip_input(int descriptor) noexcept;

@@ -85,20 +85,33 @@ void worker::end_turn() {
 void worker::handle(std::uint64_t token, edge edges) {
     auto* record = pool_.find_token(token);
     if (!record) return; // ended earlier in this turn
-    if (record->where == state::lingering) {
-        if (has(edges, edge::readable)) discard(*record);
-        return;
-    }
-    if (has(edges, edge::writable) && record->is(flag::output_blocked)) {
-        writable(*record);
-        record = pool_.find_token(token);
-        if (!record) return;
+    if (record->where >= state::lingering) return handle_aside(*record, edges);
+    if (has(edges, edge::writable)) {
+        if (record->is(flag::output_blocked)) {
+            writable(*record);
+            record = pool_.find_token(token);
+            if (!record) return;
+        } else if (record->descriptor < 0) {
+            record->extra->stream->flush();
+        }
     }
     if (has(edges, edge::hangup)) record->set(flag::hung_up);
     if (!has(edges, edge::readable)) return;
     if (record->where == state::lingering) return discard(*record); // since just now
     // One that is to be revisited has messages to handle before what comes now.
     if (record->receiving() && !record->is(flag::input_waits)) receive(*record);
+}
+
+// Those that have no conversation any more, or not yet.
+void worker::handle_aside(connection_record& record, edge edges) {
+    bool has_stream = record.extra && record.extra->stream;
+    if (has_stream && has(edges, edge::writable)) record.extra->stream->flush();
+    if (has(edges, edge::hangup)) record.set(flag::hung_up);
+    if (!has(edges, edge::readable)) return;
+    if (record.where == state::lingering)
+        discard(record);
+    else
+        greet_later(record);
 }
 
 // What a pause kept first, and then one read.
@@ -138,6 +151,9 @@ void worker::receive(connection_record& record) {
 }
 
 void worker::writable(connection_record& record) {
+    // Room in the socket means that the peer has taken some.
+    if (record.extra && record.extra->stream && record.extra->stream->flush())
+        pool_.touch(record, tick_);
     if (record.has_output()) {
         auto result = output_.flush_queue(record);
         if (result == output::flushed::failed && record.where == state::flushing)

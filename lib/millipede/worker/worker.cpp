@@ -3,7 +3,6 @@
 
 #include <millipede/worker/connection.hpp>
 #include <millipede/worker/protocol.hpp>
-#include <millipede/worker/stream_transport.hpp>
 #include <millipede/worker/ticks.hpp>
 
 #include <boost/asio/post.hpp>
@@ -11,7 +10,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -47,10 +45,11 @@ std::chrono::milliseconds blocked_timeout(options const& limits) {
 } // namespace
 
 worker::worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols,
-               output_budget* all_output)
+               std::span<greeting const> greetings, output_budget* all_output)
     : index_{index},
       limits_{&limits},
       protocols_{protocols},
+      greetings_{greetings},
       pool_{index, limits.connections_per_worker, largest_session(protocols),
             limits.buffer_budget_bytes, slot_appendix{limits}},
       output_{pool_, ready_, counters_, limits},
@@ -127,6 +126,7 @@ void worker::run() {
     running_.store(false, std::memory_order_release);
     log_suppressed(refusals_.remaining(), failures_.remaining());
     log_overflows(overflows_.remaining());
+    log_suppressed_greetings(failed_greetings_.remaining());
     if (on_ended_) on_ended_();
 }
 
@@ -216,18 +216,15 @@ void worker::answer(connection_id id, payload message, error_code failure) {
 }
 
 connection_record* worker::adopt(accepted_socket socket) {
+    if (socket.greeting != 0) return begin_greeting(socket);
     if (limits_->transport == transport_kind::epoll) return open(socket, nullptr);
-    error_code code;
-    asio::ip::tcp::socket stream{context_};
-    // The stream only asks whether there is an address family; v6 covers either kind.
-    stream.assign(asio::ip::tcp::v6(), socket.descriptor, code);
-    if (code) {
-        socket_close(socket.descriptor, false);
+    auto stream = asio_stream(socket.descriptor);
+    if (!stream) {
         released(socket.source);
         return nullptr;
     }
     socket.descriptor = -1;
-    return open(socket, std::make_unique<tcp_transport>(std::move(stream)));
+    return open(socket, std::move(stream));
 }
 
 connection_record* worker::adopt(std::unique_ptr<transport> stream, std::uint32_t protocol) {
@@ -235,37 +232,16 @@ connection_record* worker::adopt(std::unique_ptr<transport> stream, std::uint32_
 }
 
 connection_record* worker::open(accepted_socket socket, std::unique_ptr<transport> stream) {
-    auto* record = pool_.open(socket.protocol, tick_);
-    if (!record) {
-        ++counters_.full;
-        released(socket.source);
-        if (socket.descriptor >= 0) socket_close(socket.descriptor, false);
-        return nullptr;
-    }
-    record->descriptor = socket.descriptor;
-    if (departed_) pool_.source_of(*record) = socket.source;
-    if (limits_->first_message_timeout > 0ms) pool_.await_first(*record, tick_);
-    auto token = pool_.token_of(*record);
+    auto* record = take_slot(socket);
+    if (!record) return nullptr;
     if (stream) {
         pool_.extend(*record).stream = std::move(stream);
-        record->extra->stream->start([this, token](edge edges) {
-            in_turn_ = true;
-            handle(token, edges);
-            end_turn();
-        });
-    } else if (!ready_.add(socket.descriptor, token)) {
-        log(error) << "worker " << index_ << ": epoll_ctl: "
-                   << error_code{errno, boost::system::system_category()}.message();
-        ++counters_.accept_failures;
-        release(*record);
+        start_stream(*record);
+    } else if (!ready_.add(socket.descriptor, pool_.token_of(*record))) {
+        cannot_watch(*record);
         return nullptr;
     }
-    ++counters_.opened;
-    converse(*record, [&](basic_connection& connection) {
-        protocols_[record->protocol]->on_open(connection);
-    });
-    settle(*record);
-    return pool_.find_token(token);
+    return begin_conversation(*record);
 }
 
 void worker::schedule_tick() {
@@ -279,6 +255,7 @@ void worker::schedule_tick() {
         schedule_tick();
         log_suppressed(refusals_.overdue(now), failures_.overdue(now));
         watch_output_at_tick(now);
+        log_suppressed_greetings(failed_greetings_.overdue(now));
         expire();
     });
 }
@@ -314,6 +291,10 @@ void worker::expire() {
     more |= wake_throttled();
     more |= expire_list(pool_.blocked, blocked_timeout(*limits_),
                         [this](connection_record& record) { expire_blocked(record); });
+    more |=
+        expire_list(pool_.greeting, limits_->handshake_timeout, [this](connection_record& record) {
+            fail_greeting(record, errc::handshake_timeout);
+        });
     more |= expire_list(pool_.lingering, limits_->linger_timeout,
                         [this](connection_record& record) { release(record); });
     end_turn();
@@ -323,6 +304,10 @@ void worker::expire() {
 // A socket announces room only when a good part of its buffer is free, so a peer that reads slowly
 // may have taken some without an edge: the last try tells.
 void worker::expire_blocked(connection_record& record) {
+    if (record.extra && record.extra->stream && record.extra->stream->flush()) {
+        pool_.touch(record, tick_);
+        return writable(record);
+    }
     if (record.has_output()) {
         auto before = counters_.bytes_sent.load();
         auto result = output_.flush_queue(record);

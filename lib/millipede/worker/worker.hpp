@@ -11,6 +11,7 @@
 #include <millipede/worker/connection_pool.hpp>
 #include <millipede/worker/departures.hpp>
 #include <millipede/worker/fwd.hpp>
+#include <millipede/worker/greeting.hpp>
 #include <millipede/worker/handoff.hpp>
 #include <millipede/worker/input.hpp>
 #include <millipede/worker/mailbox.hpp>
@@ -47,10 +48,11 @@ namespace millipede::detail {
 class worker {
   public:
     /// \param protocols what listeners speak, by number; outlive the worker.
+    /// \param greetings what listeners ask for first, by number from 1; outlive it too.
     /// \param all_output what all workers of the process may hold together; outlives the worker.
     ///        Null: no such limit.
     worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols,
-           output_budget* all_output = nullptr);
+           std::span<greeting const> greetings = {}, output_budget* all_output = nullptr);
     ~worker();
     worker(worker const&) = delete;
     worker& operator=(worker const&) = delete;
@@ -148,12 +150,33 @@ class worker {
     void cut_all() noexcept;
     void end_if_stopped();
 
+    // How a connection begins, and what precedes its conversation: greeting.cpp
+    connection_record* take_slot(accepted_socket const& socket) noexcept;
+    void start_stream(connection_record& record);
+    void cannot_watch(connection_record& record);
+    std::unique_ptr<transport> asio_stream(int descriptor);
+    bool hand_to_asio(connection_record& record) noexcept;
+    connection_record* begin_conversation(connection_record& record);
+    connection_record* begin_greeting(accepted_socket socket);
+    void greet_later(connection_record& record);
+    void post_greetings();
+    void on_waiting_greetings();
+    void greet(connection_record& record);
+    io_result::status advance_greeting(connection_record& record, error_code& failure);
+    void welcome(connection_record& record);
+    void finish_greeting(connection_record& record);
+    void fail_greeting(connection_record& record, error_code const& reason) noexcept;
+    void log_suppressed_greetings(std::optional<std::uint64_t> count);
+    void log_failed_greeting(connection_record const& record, error_code const& reason, bool in_tls,
+                             severity level) noexcept;
+
     // A turn, in which all connections that became ready are read once each: turn.cpp
     void wait_for_readiness();
     void on_readiness();
     void on_waiting_input();
     void end_turn();
     void handle(std::uint64_t token, edge edges);
+    void handle_aside(connection_record& record, edge edges);
     void read_on(connection_record& record);
     void receive(connection_record& record);
     void writable(connection_record& record);
@@ -205,6 +228,7 @@ class worker {
     std::uint32_t index_;
     options const* limits_;
     std::span<protocol* const> protocols_;
+    std::span<greeting const> greetings_;
     boost::asio::io_context context_{1}; // one thread runs it; any may post to it
     readiness ready_{context_};
     worker_metrics counters_;
@@ -237,6 +261,9 @@ class worker {
     std::uint32_t next_to_end_ = 0; // the slots before have had their turn to end
     std::uint64_t ended_ = 0;       // so many of them, of those that are to end
     std::minstd_rand dice_;
+    std::deque<std::uint64_t> waiting_greetings_;
+    log_limiter failed_greetings_{10, std::chrono::seconds{1}};
+    bool greetings_posted_ = false;
     log_limiter refusals_{10, std::chrono::seconds{1}};
     log_limiter failures_{10, std::chrono::seconds{1}};
     log_limiter overflows_{10, std::chrono::seconds{1}};

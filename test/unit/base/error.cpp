@@ -23,7 +23,7 @@ struct expectation {
     char const* text;
 };
 
-constexpr std::array<expectation, 21> expectations{{
+constexpr std::array<expectation, 24> expectations{{
     {errc::closed_by_peer, close_reason::peer, "closed by peer"},
     {errc::closed_by_server, close_reason::server, "closed by server"},
     {errc::idle_timeout, close_reason::timeout, "idle timeout"},
@@ -45,6 +45,9 @@ constexpr std::array<expectation, 21> expectations{{
     {errc::too_fast, close_reason::refused, "too fast"},
     {errc::output_budget_exceeded, close_reason::shed, "output budget exceeded"},
     {errc::offload_full, close_reason::shed, "offload full"},
+    {errc::bad_proxy_header, close_reason::refused, "bad PROXY header"},
+    {errc::handshake_timeout, close_reason::timeout, "handshake timeout"},
+    {errc::stream_truncated, close_reason::error, "stream truncated"},
 }};
 
 constexpr std::array<close_reason, 8> reasons{

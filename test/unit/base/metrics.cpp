@@ -67,6 +67,10 @@ std::vector<counter> const counters{
     {"offload_failed", &sums::offload_failed},
     {"offload_dropped", &sums::offload_dropped},
     {"offload_waiting", &sums::offload_waiting},
+    {"tls_handshakes", &sums::tls_handshakes},
+    {"tls_failures", &sums::tls_failures},
+    {"bad_proxy_headers", &sums::bad_proxy_headers},
+    {"abandoned", &sums::abandoned},
 };
 
 } // namespace

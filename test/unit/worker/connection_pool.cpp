@@ -66,6 +66,7 @@ bool is_open(int descriptor) {
 struct told_transport final : millipede::detail::transport {
     struct history {
         int closed = 0;
+        int aborted = 0;
         int destroyed = 0;
     };
     explicit told_transport(history& told) : what{&told} {}
@@ -77,6 +78,7 @@ struct told_transport final : millipede::detail::transport {
     bool flushed() const override { return true; }
     void shutdown_write() override {}
     void close() override { ++what->closed; }
+    void abort() override { ++what->aborted; }
     boost::asio::ip::tcp::endpoint remote_endpoint(millipede::error_code&) const override {
         return {};
     }
@@ -442,6 +444,71 @@ BOOST_AUTO_TEST_CASE(a_release_closes_and_destroys_a_transport) {
     pool.release(*record);
     BOOST_TEST(told.closed == 1);
     BOOST_TEST(told.destroyed == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_release_with_a_reset_aborts_a_transport) {
+    auto pool = make_pool();
+    told_transport::history told;
+    auto* record = pool.open(0, 0);
+    pool.extend(*record).stream = std::make_unique<told_transport>(told);
+    record->set(connection_record::abort_on_close);
+    pool.release(*record);
+    BOOST_TEST(told.aborted == 1);
+    BOOST_TEST(told.closed == 0);
+    BOOST_TEST(told.destroyed == 1);
+}
+
+BOOST_AUTO_TEST_CASE(who_has_to_greet_first_is_on_a_list_of_its_own_and_has_no_name) {
+    auto pool = make_pool();
+    auto* record = pool.open(0, 3);
+    auto id = pool.id_of(*record);
+    pool.greet(*record, 5);
+    BOOST_TEST((record->where == state::greeting));
+    BOOST_TEST(pool.idle.empty());
+    BOOST_TEST(pool.greeting.overdue(9, 5) == no_slot);
+    BOOST_TEST(pool.greeting.overdue(10, 5) == slot_of(pool, *record));
+    BOOST_TEST(pool.find(id) == nullptr);
+    pool.welcome(*record, 7);
+    BOOST_TEST((record->where == state::open));
+    BOOST_TEST(pool.greeting.empty());
+    BOOST_TEST(pool.idle.front() == slot_of(pool, *record));
+    BOOST_TEST(record->active_tick == 7U);
+    BOOST_TEST(pool.find(id) == record);
+}
+
+BOOST_AUTO_TEST_CASE(a_greeting_may_end_in_any_way) {
+    auto pool = make_pool();
+    auto* released = pool.open(0, 0);
+    auto* lingering = pool.open(0, 0);
+    for (auto* record : {released, lingering})
+        pool.greet(*record, 0);
+    pool.linger(*lingering, 1);
+    BOOST_TEST(pool.lingering.front() == slot_of(pool, *lingering));
+    BOOST_TEST(pool.greeting.front() == slot_of(pool, *released));
+    pool.release(*released);
+    BOOST_TEST(pool.greeting.empty());
+    pool.release(*lingering);
+    BOOST_TEST(pool.all().in_use() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_extension_stays_for_a_greeting_and_for_the_client_behind_a_proxy) {
+    auto pool = make_pool();
+    auto* record = pool.open(0, 0);
+    auto* extra = &pool.extend(*record);
+    extra->greeting = 1;
+    pool.trim(*record);
+    BOOST_TEST(record->extra == extra);
+    extra->greeting = 0;
+    extra->client = std::make_unique<boost::asio::ip::tcp::endpoint>();
+    pool.trim(*record);
+    BOOST_TEST(record->extra == extra);
+    extra->greeting = 2;
+    pool.release(*record);
+
+    auto& next = pool.extend(*pool.open(0, 0));
+    BOOST_TEST(&next == extra); // the same one, and nothing of its former owner in it
+    BOOST_TEST(!next.client);
+    BOOST_TEST(next.greeting == 0);
 }
 
 BOOST_AUTO_TEST_CASE(an_extension_is_made_once) {

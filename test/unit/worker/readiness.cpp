@@ -86,7 +86,32 @@ BOOST_FIXTURE_TEST_CASE(output_is_announced_once_it_was_asked_for, fixture) {
     BOOST_TEST((events[0].events & EPOLLOUT) != 0U);
 }
 
+BOOST_FIXTURE_TEST_CASE(both_directions_are_announced_from_the_beginning, fixture) {
+    local_pair pair;
+    BOOST_TEST(ready.add_both(pair.ours(), 7));
+    auto events = collect();
+    BOOST_REQUIRE(events.size() == 1U);
+    BOOST_TEST((events[0].data.u64 == 7U));
+    BOOST_TEST((events[0].events & EPOLLOUT) != 0U);
+    BOOST_TEST(collect().empty());
+    pair.send();
+    events = collect();
+    BOOST_REQUIRE(events.size() == 1U);
+    BOOST_TEST((events[0].events & EPOLLIN) != 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_removed_is_announced_no_more, fixture) {
+    local_pair pair;
+    ready.add(pair.ours(), 1);
+    ready.remove(pair.ours());
+    pair.send();
+    BOOST_TEST(collect().empty());
+    BOOST_TEST(ready.add(pair.ours(), 2)); // and may come back
+    BOOST_TEST(collect().size() == 1U);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_descriptor_that_is_none_is_refused, fixture) {
+    BOOST_TEST(!ready.add_both(-1, 1));
     BOOST_TEST(!ready.add(-1, 1));
     BOOST_TEST(errno == EBADF);
 }

@@ -104,6 +104,21 @@ BOOST_FIXTURE_TEST_CASE(a_write_to_a_peer_that_is_gone_fails_without_a_signal, s
     BOOST_TEST(detail::socket_failure() == boost::system::errc::broken_pipe);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_peek_leaves_everything_there, socket_pair) {
+    std::array<std::byte, 16> room;
+    BOOST_TEST(detail::socket_peek(ours, room).would_block());
+    BOOST_TEST(::send(theirs, "there", 5, MSG_NOSIGNAL) == 5);
+    for (int times = 0; times < 2; ++times) {
+        auto got = detail::socket_peek(ours, room);
+        BOOST_TEST(text_of(std::span{room}.first(got.size)) == "there");
+    }
+    BOOST_TEST(detail::socket_read(ours, room).size == 5U);
+    BOOST_TEST(detail::socket_peek(-1, room).failed());
+    ::shutdown(theirs, SHUT_WR);
+    auto end = detail::socket_peek(ours, room);
+    BOOST_TEST((end.size == 0U && end.what == detail::io_result::status::done));
+}
+
 BOOST_FIXTURE_TEST_CASE(shutting_down_ends_one_direction, socket_pair) {
     detail::socket_shutdown_write(ours);
     BOOST_TEST(receive().first == 0);

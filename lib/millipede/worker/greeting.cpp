@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: BSL-1.0
+// What precedes a conversation where a listener asks for it: a PROXY header, then a TLS handshake.
+// Sessions and handlers know nothing of it: on_open comes when it is over, or never.
+#include <millipede/worker/greeting.hpp>
+
+#include <millipede/wire/proxy_header.hpp>
+#include <millipede/worker/connection.hpp>
+#include <millipede/worker/protocol.hpp>
+#include <millipede/worker/stream_transport.hpp>
+#include <millipede/worker/tls_context.hpp>
+#include <millipede/worker/worker.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <array>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+namespace millipede::detail {
+namespace {
+
+using flag = connection_record::flag;
+using state = connection_record::state;
+using status = io_result::status;
+
+// A handshake takes up to a millisecond of the processor: after so many others have their turn,
+// so that a crowd that comes back at once does not hold up those who are in.
+constexpr std::size_t greetings_per_turn = 8;
+
+// The client that a PROXY header names, if it names one. The header is looked at where it lies, in
+// the socket, until it is whole; what follows it stays there for whoever reads next.
+status take_proxy_header(connection_record& record, error_code& failure) {
+    std::array<std::byte, proxy_header_bytes_max> bytes;
+    auto got = socket_peek(record.descriptor, bytes);
+    if (got.would_block()) return status::would_block;
+    if (got.failed()) failure = socket_failure();
+    if (got.size == 0) {
+        if (!failure.failed()) failure = errc::closed_by_peer;
+        return status::failed;
+    }
+    auto header = read_proxy_header(std::span{bytes}.first(got.size));
+    if (header.found == proxy_header::status::incomplete && !record.is(flag::hung_up))
+        return status::would_block;
+    if (header.found != proxy_header::status::whole) {
+        failure = errc::bad_proxy_header;
+        return status::failed;
+    }
+    socket_read(record.descriptor, std::span{bytes}.first(header.size));
+    if (header.client)
+        record.extra->client = std::make_unique<boost::asio::ip::tcp::endpoint>(*header.client);
+    return status::done;
+}
+
+} // namespace
+
+// Null, and the socket closed, when all slots are in use.
+connection_record* worker::take_slot(accepted_socket const& socket) noexcept {
+    auto* record = pool_.open(socket.protocol, tick_);
+    if (record) {
+        record->descriptor = socket.descriptor;
+        if (departed_) pool_.source_of(*record) = socket.source;
+        return record;
+    }
+    ++counters_.full;
+    released(socket.source);
+    if (socket.descriptor >= 0) socket_close(socket.descriptor, false);
+    return nullptr;
+}
+
+void worker::start_stream(connection_record& record) {
+    record.extra->stream->start([this, token = pool_.token_of(record)](edge edges) {
+        in_turn_ = true;
+        handle(token, edges);
+        end_turn();
+    });
+}
+
+// Call it at once: the reason is in errno.
+void worker::cannot_watch(connection_record& record) {
+    log(error) << "worker " << index_
+               << ": epoll_ctl: " << error_code{errno, boost::system::system_category()}.message();
+    ++counters_.accept_failures;
+    release(record);
+}
+
+// Null when its handler has ended it.
+connection_record* worker::begin_conversation(connection_record& record) {
+    if (limits_->first_message_timeout > std::chrono::milliseconds{})
+        pool_.await_first(record, tick_);
+    auto token = pool_.token_of(record);
+    ++counters_.opened;
+    converse(record, [&](basic_connection& connection) {
+        protocols_[record.protocol]->on_open(connection);
+    });
+    settle(record);
+    return pool_.find_token(token);
+}
+
+// Owns the socket, and closes it when it answers null.
+std::unique_ptr<transport> worker::asio_stream(int descriptor) {
+    error_code code;
+    boost::asio::ip::tcp::socket stream{context_};
+    // The stream only asks whether there is an address family; v6 covers either kind.
+    stream.assign(boost::asio::ip::tcp::v6(), descriptor, code);
+    if (!code) return std::make_unique<tcp_transport>(std::move(stream));
+    socket_close(descriptor, false);
+    return nullptr;
+}
+
+connection_record* worker::begin_greeting(accepted_socket socket) {
+    auto* record = take_slot(socket);
+    if (!record) return nullptr;
+    pool_.greet(*record, tick_);
+    try {
+        pool_.extend(*record).greeting = socket.greeting;
+    } catch (std::bad_alloc const&) {
+        ++counters_.accept_failures;
+        release(*record);
+        return nullptr;
+    }
+    // For output as well, as it may be TLS: what is unsent waits where the engine does not see it.
+    record->set(flag::output_watched);
+    if (ready_.add_both(socket.descriptor, pool_.token_of(*record))) return record;
+    cannot_watch(*record);
+    return nullptr;
+}
+
+void worker::greet_later(connection_record& record) {
+    if (record.is(flag::input_waits)) return;
+    try {
+        waiting_greetings_.push_back(pool_.token_of(record));
+        post_greetings();
+        record.set(flag::input_waits);
+    } catch (std::bad_alloc const&) {
+        fail_greeting(record, errc::no_memory);
+    }
+}
+
+void worker::post_greetings() {
+    if (greetings_posted_) return;
+    boost::asio::post(context_, [this] { on_waiting_greetings(); });
+    greetings_posted_ = true;
+}
+
+void worker::on_waiting_greetings() {
+    greetings_posted_ = false;
+    // First, so that nothing that happens to these keeps the others from their turn.
+    if (waiting_greetings_.size() > greetings_per_turn) post_greetings();
+    in_turn_ = true;
+    for (std::size_t count = 0; count < greetings_per_turn && !waiting_greetings_.empty();) {
+        auto* record = pool_.find_token(waiting_greetings_.front());
+        waiting_greetings_.pop_front();
+        if (!record || record->where != state::greeting) continue; // timed out meanwhile
+        record->clear(flag::input_waits);
+        greet(*record);
+        ++count;
+    }
+    end_turn();
+}
+
+// As far as the peer has got.
+void worker::greet(connection_record& record) {
+    error_code failure;
+    auto reached = status::failed;
+    try {
+        reached = advance_greeting(record, failure);
+    } catch (std::bad_alloc const&) {
+        failure = errc::no_memory;
+    }
+    if (reached == status::done) return welcome(record);
+    if (reached == status::failed) fail_greeting(record, failure);
+}
+
+io_result::status worker::advance_greeting(connection_record& record, error_code& failure) {
+    auto& extra = *record.extra;
+    auto const& asked = greetings_[extra.greeting - 1U];
+    if (!extra.stream) {
+        if (asked.proxy_protocol) {
+            auto reached = take_proxy_header(record, failure);
+            if (reached != status::done) return reached;
+        }
+        if (!asked.tls) return status::done;
+        extra.stream = asked.tls->accept(record.descriptor, pool_.buffers());
+        record.descriptor = -1;
+    }
+    auto said = extra.stream->handshake();
+    // After a hang-up no edge comes: once more finds the end behind what was read.
+    if (said.would_block() && record.is(flag::hung_up)) said = extra.stream->handshake();
+    if (said.failed()) failure = extra.stream->failure();
+    return said.what;
+}
+
+void worker::welcome(connection_record& record) {
+    auto token = pool_.token_of(record);
+    record.extra->greeting = 0;
+    pool_.welcome(record, tick_);
+    if (record.extra->stream) {
+        ++counters_.tls_handshakes;
+    } else if (limits_->transport == transport_kind::asio) {
+        if (!hand_to_asio(record)) {
+            ++counters_.accept_failures;
+            return release(record);
+        }
+        start_stream(record);
+    }
+    begin_conversation(record);
+    // What followed the greeting has announced its edge already.
+    auto* still = pool_.find_token(token);
+    if (still && still->receiving()) receive(*still);
+}
+
+// From the worker's own set. False, and the socket closed, when there is no memory for it.
+bool worker::hand_to_asio(connection_record& record) noexcept {
+    ready_.remove(record.descriptor);
+    try {
+        record.extra->stream = asio_stream(std::exchange(record.descriptor, -1));
+    } catch (std::bad_alloc const&) {
+        return false;
+    }
+    return record.extra->stream != nullptr;
+}
+
+// The server stops. What has come is looked at once more; a handshake is not begun any more.
+void worker::finish_greeting(connection_record& record) {
+    record.clear(flag::input_waits);
+    bool in_tls = record.extra->stream != nullptr;
+    if (in_tls || !greetings_[record.extra->greeting - 1U].tls) greet(record);
+    if (record.where == state::greeting) fail_greeting(record, errc::stopping);
+}
+
+// Only our direction ends, and what the peer still says is thrown away for a while: closing at once
+// would be a reset, which destroys the TLS alert that tells the peer why.
+void worker::fail_greeting(connection_record& record, error_code const& reason) noexcept {
+    bool in_tls = record.extra->stream != nullptr;
+    bool peer_left = reason == errc::closed_by_peer || reason == errc::stopping ||
+                     reason.category() == boost::system::system_category();
+    if (peer_left)
+        ++counters_.abandoned;
+    else if (reason == errc::no_memory)
+        ++counters_.accept_failures;
+    else if (in_tls || !greetings_[record.extra->greeting - 1U].proxy_protocol)
+        ++counters_.tls_failures;
+    else
+        ++counters_.bad_proxy_headers;
+    log_failed_greeting(record, reason, in_tls, peer_left ? debug : warning);
+    if (peer_left || reason == errc::handshake_timeout) return release(record);
+    if (in_tls) {
+        record.descriptor = record.extra->stream->release_socket();
+        record.extra->stream.reset();
+    }
+    socket_shutdown_write(record.descriptor);
+    pool_.linger(record, tick_);
+    discard(record);
+}
+
+void worker::log_failed_greeting(connection_record const& record, error_code const& reason,
+                                 bool in_tls, severity level) noexcept {
+    if (!log_enabled(level)) return;
+    try {
+        auto suppressed = failed_greetings_.admit(std::chrono::steady_clock::now());
+        if (!suppressed) return;
+        error_code unknown;
+        log(level) << (in_tls ? "TLS handshake with " : "newcomer ")
+                   << remote_endpoint(record, unknown) << ": " << reason.message()
+                   << "; connection closed; " << *suppressed << " more suppressed before";
+    } catch (...) {
+        // The counters tell.
+    }
+}
+
+void worker::log_suppressed_greetings(std::optional<std::uint64_t> count) {
+    if (count) log(warning) << "newcomers that failed to greet: " << *count << " more suppressed";
+}
+
+} // namespace millipede::detail
