@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(a_connection_that_needs_memory_when_there_is_none_is_closed
         auto const ping = test::frame(echo, "ping");
         rlimit before{};
         ::getrlimit(RLIMIT_DATA, &before);
-        rlimit none{0, before.rlim_max};
+        rlimit none{4'096, before.rlim_max}; // 0 would mean no limit
         ::setrlimit(RLIMIT_DATA, &none);
         for (auto& client : greedy) // each needs a buffer until it sends the rest
             client.send(half);

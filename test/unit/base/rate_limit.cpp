@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(over_a_long_time_the_rate_is_what_was_asked_for) {
         holder subject{{per_second, 1}};
         std::uint64_t taken = 0;
         for (int step = 0; step < 20'000; ++step) {
-            taken += subject.take() ? 1 : 0;
+            if (subject.take()) ++taken;
             subject.now += 500us;
         }
         // 10 seconds, and the one that was there at the beginning.

@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(without_memory_to_remember_its_source_a_newcomer_is_not_let
         if (host.admit(host.here) != verdict::welcome) return "not welcome";
         rlimit before{};
         ::getrlimit(RLIMIT_DATA, &before);
-        rlimit none{0, before.rlim_max};
+        rlimit none{4'096, before.rlim_max}; // 0 would mean no limit
         ::setrlimit(RLIMIT_DATA, &none);
         std::uint32_t number = 1;
         auto newcomer = [&] {
