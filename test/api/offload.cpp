@@ -444,6 +444,29 @@ BOOST_AUTO_TEST_CASE(in_order_every_connection_gets_its_answers_as_it_asked) {
     BOOST_TEST(host.server.metrics().offloaded == 10U * 2 * count);
 }
 
+BOOST_AUTO_TEST_CASE(ordered_and_other_requests_wait_no_longer_than_those_that_came_later) {
+    gate hold;
+    auto wanted = quiet_options();
+    wanted.offload_threads = 1;
+    running_server<> host{wanted};
+    auto give_back = [&](connection_id, frame const& asked) {
+        hold.wait();
+        return asked;
+    };
+    host.server.on(1, millipede::offload(give_back));
+    host.server.on(2, millipede::offload(give_back, offload_order::per_connection));
+    host.start();
+    auto client = host.connect();
+    auto requests = numbers(50, [](std::uint32_t value) {
+        return test::frame(value % 3 == 0 ? 1 : 2, number(value)) +
+               test::frame(value % 5 == 0 ? 2 : 1, number(value));
+    });
+    client.send(requests);
+    BOOST_REQUIRE(eventually([&] { return host.server.metrics().offload_waiting == 99; }));
+    hold.open();
+    BOOST_TEST((client.read(requests.size()) == requests));
+}
+
 BOOST_AUTO_TEST_CASE(a_full_mailbox_loses_no_answers) {
     static constexpr std::uint32_t count = 20;
     auto wanted = quiet_options();
