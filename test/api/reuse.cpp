@@ -199,8 +199,10 @@ class owner {
         auto unfinished = test::frame(ask, token + std::string(200, 'x'));
         auto some = 1 + (*random_)() % (unfinished.size() - 1);
         if (floods_) { // more output than the kernel holds, which nobody reads
+            auto blocked = [this] { return host_->server.metrics().writes_blocked; };
+            auto before = blocked();
             client_.send(test::frame(flood));
-            std::this_thread::sleep_for(3ms);
+            eventually([&] { return blocked() > before; }, 1s);
             return client_.reset();
         }
         switch ((*random_)() % 7) {
