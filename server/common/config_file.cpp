@@ -19,9 +19,12 @@ void for_each_line(std::string const& file,
     std::ifstream stream{file};
     std::string line;
     for (int number = 1; std::getline(stream, line); ++number) {
+        auto where = file + ":" + std::to_string(number);
+        if (line.find('\0') != std::string::npos) // whatever is said of such a line ends there
+            throw usage_error{where + ": there is a zero byte in it; is this a text file?"};
         auto content = stripped(line);
         if (content.empty() || content.front() == '#') continue;
-        f(file + ":" + std::to_string(number), content);
+        f(where, content);
     }
     if (!stream.eof()) throw usage_error{file + ": cannot be read; is the path right?"};
 }

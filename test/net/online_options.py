@@ -260,7 +260,7 @@ output-budget-bytes = 1048576
     def test_bad_lines(self):
         for bad in ("wrokers = 2", "workers 2", "workers", "= 2", "workers = 0", "workers = two",
                     "idle-timeout = 300", "magic = 0xzz", "frame-max = 7", "listen = nonsense",
-                    "skip-crlf = perhaps", "log-level = loud", "workers = 2 3"):
+                    "skip-crlf = perhaps", "log-level = loud", "workers = 2 3", "workers = 2\0"):
             with self.subTest(line=bad):
                 config = self.write("bad.conf", f"# first\nstop-timeout = 5s\n{bad}\n")
                 self.assert_refused(["--config", config], f"{config}:3: ")

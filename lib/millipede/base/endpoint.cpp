@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <millipede/base/endpoint.hpp>
 
+#include <net/if.h>
+
 #include <charconv>
 #include <sstream>
 #include <stdexcept>
@@ -9,9 +11,34 @@ namespace millipede {
 
 namespace asio = boost::asio;
 
+namespace {
+
+// Asio reads a zone (what follows % in an IPv6 address) with atoi(): what is neither an interface
+// nor a number would mean another interface, or none.
+bool is_zone(std::string const& text, std::uint32_t scope_id) {
+    std::uint32_t number = 0;
+    auto const* end = text.data() + text.size();
+    auto [stop, failure] = std::from_chars(text.data(), end, number);
+    if (failure != std::errc{} || stop != end) number = ::if_nametoindex(text.c_str());
+    return number != 0 && number == scope_id;
+}
+
+// A message ends at a zero byte, and with it the reason behind.
+std::string without_zeros(std::string_view text) {
+    std::string shown;
+    for (char letter : text)
+        if (letter == '\0')
+            shown += "\\0";
+        else
+            shown += letter;
+    return shown;
+}
+
+} // namespace
+
 asio::ip::tcp::endpoint parse_endpoint(std::string_view text) {
     auto refuse = [&](char const* why) -> std::invalid_argument {
-        return std::invalid_argument{"'" + std::string{text} + "' is not ADDR:PORT: " + why};
+        return std::invalid_argument{"'" + without_zeros(text) + "' is not ADDR:PORT: " + why};
     };
     if (text.find('\0') != std::string_view::npos) throw refuse("there is a zero byte in it");
     auto colon = text.rfind(':');
@@ -32,6 +59,11 @@ asio::ip::tcp::endpoint parse_endpoint(std::string_view text) {
     auto address = asio::ip::make_address(std::string{address_text}, code);
     if (code || address.is_v6() != bracketed)
         throw refuse("the address is an IPv4 address, or an IPv6 address in brackets");
+    auto percent = address_text.find('%');
+    if (percent != std::string_view::npos &&
+        !is_zone(std::string{address_text.substr(percent + 1)},
+                 static_cast<std::uint32_t>(address.to_v6().scope_id())))
+        throw refuse("what follows % is no interface of this machine");
     return {address, port};
 }
 

@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <net/if.h>
+
 #include <stdexcept>
 #include <string>
 
@@ -82,7 +84,13 @@ BOOST_AUTO_TEST_CASE(bad_forms_are_refused_and_named) {
                              "[::1:80",
                              "::1]:80",
                              "[[::1]]:80",
-                             "[::1%]:x"}) {
+                             "[::1%]:x",
+                             "[::1%]:80",
+                             "[::1%0]:80",
+                             "[::1%nonsense]:80",
+                             "[fe80::1%7x]:80",
+                             "[fe80::1%-1]:80",
+                             "[fe80::1%4294967297]:80"}) {
         BOOST_TEST_CONTEXT("'" << text << "'") {
             BOOST_CHECK_EXCEPTION(parse_endpoint(text), std::invalid_argument,
                                   [&](std::invalid_argument const& why) {
@@ -93,9 +101,21 @@ BOOST_AUTO_TEST_CASE(bad_forms_are_refused_and_named) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_zone_is_an_interface_or_its_number) {
+    BOOST_TEST(parse_endpoint("[fe80::1%7]:80").address().to_v6().scope_id() == 7U);
+    BOOST_TEST(parse_endpoint("[fe80::1%lo]:80").address().to_v6().scope_id() ==
+               ::if_nametoindex("lo"));
+}
+
 BOOST_AUTO_TEST_CASE(a_zero_byte_does_not_end_the_address) {
     std::string_view text{"127.0.0.1\0junk:80", 17};
-    BOOST_CHECK_THROW(parse_endpoint(text), std::invalid_argument);
+    BOOST_CHECK_EXCEPTION(parse_endpoint(text), std::invalid_argument,
+                          [](std::invalid_argument const& why) {
+                              // All of it: a zero byte would end the message as well.
+                              return std::string{why.what()} ==
+                                     "'127.0.0.1\\0junk:80' is not ADDR:PORT: there is a zero "
+                                     "byte in it";
+                          });
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_says_what_is_wrong) {
