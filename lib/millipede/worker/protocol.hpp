@@ -13,8 +13,8 @@ namespace millipede::detail {
 
 /// What a listener's connections talk: the engine's view of a codec with its handlers and the type
 /// of its sessions. One object serves all workers at once, so after the start it is read only.
-/// Exceptions may escape `on_open`, `on_input`, `on_overflow` and `on_drain`; the connection is then
-/// closed.
+/// Exceptions may escape `on_open`, `on_input`, `on_overflow` and `on_drain`; the connection is
+/// then closed.
 class protocol {
   public:
     virtual ~protocol() = default;
