@@ -36,6 +36,9 @@ enum class edge : std::uint8_t { readable = 1, writable = 2, hangup = 4 };
 constexpr edge operator|(edge a, edge b) noexcept {
     return static_cast<edge>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
 }
+constexpr edge without(edge set, edge unwanted) noexcept {
+    return static_cast<edge>(static_cast<std::uint8_t>(set) & ~static_cast<std::uint8_t>(unwanted));
+}
 constexpr bool has(edge set, edge wanted) noexcept {
     return (static_cast<std::uint8_t>(set) & static_cast<std::uint8_t>(wanted)) != 0;
 }

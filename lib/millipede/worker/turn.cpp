@@ -86,20 +86,18 @@ void worker::handle(std::uint64_t token, edge edges) {
     auto* record = pool_.find_token(token);
     if (!record) return; // ended earlier in this turn
     if (record->where >= state::lingering) return handle_aside(*record, edges);
-    if (has(edges, edge::writable)) {
-        if (record->is(flag::output_blocked)) {
-            writable(*record);
-            record = pool_.find_token(token);
-            if (!record) return;
-        } else if (record->descriptor < 0) {
-            record->extra->stream->flush();
-        }
-    }
+    if (has(edges, edge::writable)) return handle_room(*record, edges);
     if (has(edges, edge::hangup)) record->set(flag::hung_up);
     if (!has(edges, edge::readable)) return;
-    if (record->where == state::lingering) return discard(*record); // since just now
     // One that is to be revisited has messages to handle before what comes now.
     if (record->receiving() && !record->is(flag::input_waits)) receive(*record);
+}
+
+// Output first, then what else there is. Apart, so that those without it save no registers.
+void worker::handle_room(connection_record& record, edge edges) {
+    auto token = pool_.token_of(record);
+    writable(record);
+    handle(token, without(edges, edge::writable));
 }
 
 // Those that have no conversation any more, or not yet.
@@ -151,9 +149,9 @@ void worker::receive(connection_record& record) {
 }
 
 void worker::writable(connection_record& record) {
-    // Room in the socket means that the peer has taken some.
-    if (record.extra && record.extra->stream && record.extra->stream->flush())
-        pool_.touch(record, tick_);
+    bool some_left = record.extra && record.extra->stream && record.extra->stream->flush();
+    if (!record.is(flag::output_blocked)) return;
+    if (some_left) pool_.touch(record, tick_); // so the peer has taken some
     if (record.has_output()) {
         auto result = output_.flush_queue(record);
         if (result == output::flushed::failed && record.where == state::flushing)

@@ -176,6 +176,7 @@ class worker {
     void on_waiting_input();
     void end_turn();
     void handle(std::uint64_t token, edge edges);
+    void handle_room(connection_record& record, edge edges);
     void handle_aside(connection_record& record, edge edges);
     void read_on(connection_record& record);
     void receive(connection_record& record);
