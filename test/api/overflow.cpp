@@ -56,6 +56,14 @@ std::uint32_t mark_of(std::string const& received) {
     return test::little(received.substr(8, 4));
 }
 
+// Until the workers of these connections have handled what this thread sent to them.
+void wait_for_workers(millipede::server<>& server, std::vector<connection_id> const& ids) {
+    std::atomic<std::size_t> handled{0};
+    for (auto id : ids)
+        server.post(id, [&](auto&) { ++handled; });
+    BOOST_REQUIRE(eventually([&] { return handled == ids.size(); }));
+}
+
 // Marks up to the one that ends it all.
 std::vector<std::uint32_t> marks_to(test::raw_client& client, std::uint32_t last) {
     std::vector<std::uint32_t> marks;
@@ -149,6 +157,7 @@ BOOST_AUTO_TEST_CASE(a_message_that_must_arrive_is_not_dropped_for_later_ones) {
         BOOST_REQUIRE(eventually([&] { // until the kernel takes no more, and a little waits
             for (int times = 0; times < 10; ++times)
                 host.server.send(ids.at(0), item{mark++});
+            wait_for_workers(host.server, {ids.at(0)});
             return host.server.metrics().output_held_bytes > 20 * frame_size;
         }));
         constexpr std::uint32_t lasting = 0xffffff;
@@ -166,7 +175,7 @@ BOOST_AUTO_TEST_CASE(a_message_that_must_arrive_is_not_dropped_for_later_ones) {
 
 namespace {
 
-// Sends to connections until they hold what one of them may, or are gone.
+// Sends so many bytes to each connection.
 void stuff(millipede::server<>& server, std::vector<connection_id> const& ids,
            std::size_t bytes_each) {
     for (std::size_t bytes = 0; bytes < bytes_each; bytes += 50'000)
@@ -207,12 +216,15 @@ BOOST_AUTO_TEST_CASE(the_largest_of_all_workers_are_shed_and_the_others_served) 
         BOOST_TEST(large[0].worker() != large[1].worker());
         // A little at small ones, more than the kernel's buffers take, then too much at large ones.
         auto held = [&] { return host.server.metrics().output_held_bytes; };
+        std::vector<connection_id> never_slow{all[6], all[7]}; // one on each worker
         BOOST_REQUIRE(eventually([&] {
             stuff(host.server, small, 50'000);
+            wait_for_workers(host.server, never_slow);
             return held() > 1024 * 1024;
         }));
         BOOST_REQUIRE(eventually([&] {
             stuff(host.server, large, 500'000);
+            wait_for_workers(host.server, never_slow);
             return endings.size() != 0;
         }));
         BOOST_TEST(eventually([&] { return held() < wanted.output_budget_bytes; }));
