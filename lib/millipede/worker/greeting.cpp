@@ -24,7 +24,7 @@ using flag = connection_record::flag;
 using state = connection_record::state;
 using status = io_result::status;
 
-// A handshake takes up to a millisecond of the processor: after so many others have their turn,
+// A handshake costs the processor far more than a message: after so many others have their turn,
 // so that a crowd that comes back at once does not hold up those who are in.
 constexpr std::size_t greetings_per_turn = 8;
 

@@ -32,7 +32,7 @@ class tls_context {
 
   private:
     tls_options settings_;
-    mutable std::mutex mutex_; // a handshake costs a thousand times more than it
+    mutable std::mutex mutex_; // once per handshake, which costs far more
     std::shared_ptr<ssl_ctx_st> current_;
 };
 

@@ -67,7 +67,7 @@ struct bench {
     };
 
     explicit bench(millipede::options wanted = small_options(), output_budget* all = nullptr)
-        : limits{std::move(wanted)}, subject{0, limits, protocols, all} {
+        : limits{std::move(wanted)}, subject{0, limits, protocols, {}, all} {
         millipede::set_log_level(millipede::fatal);
         speaker.handler_of(leave) = [](connection_type& connection, frame const&) {
             connection.close();
