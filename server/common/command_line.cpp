@@ -76,7 +76,7 @@ po::options_description accepted(po::options_description const& described) {
 
 po::options_description describe(std::vector<foreign_file> const& foreign,
                                  settings_table const& table) {
-    po::options_description description{"Options", 80, 48};
+    po::options_description description{"Options", 100, 62};
     auto add = [&](std::string const& name, std::string const& argument, std::string const& help) {
         if (argument.empty())
             description.add_options()(name.c_str(), help.c_str());

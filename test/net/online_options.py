@@ -92,8 +92,8 @@ class Information(OptionsTest):
         for option in OPTIONS:
             with self.subTest(option):
                 self.assertRegex(text, rf"(?m){option}(?![\w-])")
-        self.assertLessEqual(len(out), 65)
-        self.assertLessEqual(max(len(line) for line in out), 80)
+        self.assertLessEqual(len(out), 56)
+        self.assertLessEqual(max(len(line) for line in out), 100)
 
     def test_version(self):
         self.assertEqual(run_to_end("millipede-online", "--version"),
