@@ -55,6 +55,9 @@ struct basic_metrics {
     Cell writes_blocked{};    ///< Times that a peer took no more and output had to be queued.
     Cell stale_requests{};    ///< Sends and posts to a connection that had ended.
     Cell callback_failures{}; ///< Exceptions from on_close, every() or a posted function.
+    Cell worker_restarts{};   ///< Workers that went on after an exception left their loop.
+    Cell stalls{};            ///< Times that a worker gave no sign of life for `stall_after`.
+    Cell stalled{};           ///< Workers that give none now.
 
     /// Calls `f(name, cell)` for every counter.
     template <class Self, class F>
@@ -81,6 +84,9 @@ struct basic_metrics {
         f("writes_blocked", self.writes_blocked);
         f("stale_requests", self.stale_requests);
         f("callback_failures", self.callback_failures);
+        f("worker_restarts", self.worker_restarts);
+        f("stalls", self.stalls);
+        f("stalled", self.stalled);
     }
 };
 

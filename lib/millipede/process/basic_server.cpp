@@ -26,6 +26,17 @@ class payload_mail final : public detail::mail {
     payload message_;
 };
 
+// There is no safe way to end a thread.
+[[noreturn]] void end_process() noexcept {
+    try {
+        log(fatal) << "a handler holds a worker's thread beyond the deadline: ending the process";
+        logging::flush_active();
+    } catch (std::exception const&) {
+        // No memory for a line.
+    }
+    std::quick_exit(EXIT_FAILURE);
+}
+
 std::string with_thousands(std::uint64_t number) {
     auto digits = std::to_string(number);
     for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
@@ -38,13 +49,24 @@ std::string with_thousands(std::uint64_t number) {
 basic_server::basic_server(options wanted) : limits_{validated(std::move(wanted))} {}
 
 void basic_server::shut_down() noexcept {
-    if (acceptor_) acceptor_->stop();
-    if (workers_) { // both exist as long as a handler may ask for metrics
-        workers_->stop();
-        workers_->join();
-    }
+    end_workers(); // all exist as long as a handler may ask for metrics
+    supervisor_.reset();
     acceptor_.reset();
     workers_.reset();
+}
+
+void basic_server::end_workers() noexcept {
+    if (!workers_ || !started_) return;
+    try {
+        acceptor_->stop();
+    } catch (std::exception const&) {
+        // No memory: whoever has not been accepted yet is reset.
+    }
+    workers_->stop();
+    if (!workers_->wait_until(std::chrono::steady_clock::now() + limits_.stop_timeout + 1s))
+        end_process();
+    supervisor_->stop(); // until here it gave another thread to whoever lost its own
+    workers_->join();
 }
 
 void basic_server::require_not_started(char const* what) const {
@@ -54,26 +76,36 @@ void basic_server::require_not_started(char const* what) const {
 void basic_server::start() {
     if (started_) return;
     if (!logging::active()) logging_ = std::make_unique<logging>(limits_.log);
-    workers_.emplace(limits_, protocols_);
-    acceptor_.emplace(context_, *workers_, limits_);
-    listen();
-    log_budget();
-    started_ = true;
-    workers_->start([this] { boost::asio::post(context_, [this] { context_.stop(); }); });
-    acceptor_->start();
+    try {
+        workers_.emplace(limits_, protocols_);
+        acceptor_.emplace(context_, *workers_, limits_);
+        supervisor_.emplace(limits_, *workers_);
+        listen();
+        log_budget();
+        started_ = true;
+        workers_->start(
+            [this] { detail::post_reserved(context_, end_memory_, [this] { context_.stop(); }); });
+        supervisor_->start();
+        acceptor_->start();
+    } catch (...) { // as if nothing had happened: start() may be tried again
+        abandon_start();
+        throw;
+    }
+}
+
+void basic_server::abandon_start() noexcept {
+    if (workers_) workers_->disregard_end();
+    end_workers();
+    started_ = false;
+    supervisor_.reset();
+    acceptor_.reset();
+    workers_.reset();
+    endpoints_.clear();
 }
 
 void basic_server::listen() {
-    endpoints_.clear();
-    try {
-        for (auto const& text : limits_.listen)
-            endpoints_.push_back(acceptor_->listen(parse_endpoint(text), 0));
-    } catch (...) { // as if nothing had happened: start() may be tried again
-        endpoints_.clear();
-        acceptor_.reset();
-        workers_.reset();
-        throw;
-    }
+    for (auto const& text : limits_.listen)
+        endpoints_.push_back(acceptor_->listen(parse_endpoint(text), 0));
 }
 
 void basic_server::log_budget() const {
@@ -104,16 +136,15 @@ void basic_server::run() {
     try {
         context_.run();
     } catch (...) { // handlers must not run on while the caller's objects are destroyed
-        acceptor_->stop();
-        workers_->stop();
-        workers_->join();
+        end_workers();
         throw;
     }
-    workers_->join();
+    end_workers(); // which have ended, unless somebody stopped the io_context
 }
 
-void basic_server::stop() {
-    boost::asio::post(context_, [this] { begin_stop(); });
+void basic_server::stop() noexcept {
+    if (!stop_asked_.exchange(true))
+        detail::post_reserved(context_, stop_memory_, [this] { begin_stop(); });
 }
 
 void basic_server::wait_for_signal() {
@@ -158,16 +189,17 @@ void basic_server::begin_stop() {
     workers_->stop();
     deadline_.expires_after(limits_.stop_timeout + 1s);
     deadline_.async_wait([](error_code code) {
-        if (code) return;
-        log(fatal) << "a handler holds a worker's thread beyond the deadline: ending the process";
-        logging::flush_active();
-        std::quick_exit(EXIT_FAILURE);
+        if (!code) end_process();
     });
 }
 
-void basic_server::callback_failed(std::string_view what) {
+void basic_server::callback_failed(std::string_view what) noexcept {
     ++counters_.callback_failures;
-    log(error) << "a function of every() failed: " << what;
+    try {
+        log(error) << "a function of every() failed: " << what;
+    } catch (...) {
+        // No memory for a line: the counter tells.
+    }
 }
 
 metrics basic_server::metrics() const {
@@ -175,6 +207,7 @@ metrics basic_server::metrics() const {
     if (!started_ || !workers_) return sum;
     sum += counters_;
     sum += acceptor_->counters();
+    sum += supervisor_->counters();
     workers_->add_to(sum);
     return sum;
 }

@@ -7,6 +7,7 @@
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
 #include <millipede/process/acceptor.hpp>
+#include <millipede/process/supervisor.hpp>
 #include <millipede/process/worker_pool.hpp>
 #include <millipede/wire/payload.hpp>
 #include <millipede/worker/protocol.hpp>
@@ -46,8 +47,8 @@ class basic_server {
 
     /// Binds, allocates and starts the workers; from here on clients can connect. Logs the memory
     /// budget. `run()` calls it, unless it has been called.
-    /// \throws listen_error when an endpoint cannot be listened on; when there
-    ///         is not enough memory for the slots, or no thread.
+    /// \throws listen_error when an endpoint cannot be listened on; std::system_error when there
+    ///         is not enough memory for the slots, or no thread. It may be called again then.
     void start();
 
     /// Accepts connections and runs `every` functions on this thread until `stop()` or, with
@@ -56,11 +57,12 @@ class basic_server {
     /// When a handler still holds a worker's thread a second after the deadline, the process is
     /// ended with status 1: there is no safe way to end a thread.
     /// \throws what `start()` throws; std::logic_error when called a second time; and what a
-    ///         handler that was posted to `get_executor()` lets escape, after everything was ended.
+    ///         handler that was posted to `get_executor()` lets escape, after everything was ended
+    ///         in the same way: within `options::stop_timeout` and a second, or with status 1.
     void run();
 
     /// Any thread, any time; returns at once.
-    void stop();
+    void stop() noexcept;
 
     /// Runs `f` on the thread of `run()` every `period`, until the end.
     void every(std::chrono::milliseconds period, std::function<void()> f);
@@ -83,7 +85,8 @@ class basic_server {
 
     /// Sends to a connection. Any thread. That the message was accepted does not mean that the
     /// connection is still there when the worker comes to it: `metrics().stale_requests` counts.
-    /// \returns stale_connection, mailbox_full, output_full, not_running or success.
+    /// \returns stale_connection, mailbox_full, output_full, no_memory, not_running or success.
+    /// \throws std::bad_alloc when there is no memory for the request to the worker.
     error_code send(connection_id id, payload message);
 
   protected:
@@ -92,7 +95,8 @@ class basic_server {
     /// Before the start. Outlives the server's run.
     void speak(detail::protocol& speaker) { protocols_.push_back(&speaker); }
     /// Ends the workers and all connections. The last owner of protocols calls it in its
-    /// destructor: handlers may run until it returns.
+    /// destructor: handlers may run until it returns. When one of them holds a worker's thread
+    /// beyond the deadline, the process is ended, as by `run()`.
     void shut_down() noexcept;
     /// \throws std::logic_error when the server has been started.
     void require_not_started(char const* what) const;
@@ -110,14 +114,19 @@ class basic_server {
     void schedule(periodic& task);
     void listen();
     void begin_stop();
-    void callback_failed(std::string_view what);
+    void abandon_start() noexcept;
+    void end_workers() noexcept;
+    void callback_failed(std::string_view what) noexcept;
 
     options limits_;
     std::unique_ptr<logging> logging_;
+    detail::handler_memory stop_memory_; // before the context, which gives them back
+    detail::handler_memory end_memory_;
     boost::asio::io_context context_{1};
     std::vector<detail::protocol*> protocols_;
     std::optional<detail::worker_pool> workers_;
     std::optional<detail::acceptor> acceptor_;
+    std::optional<detail::supervisor> supervisor_;
     std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
     std::list<periodic> periodics_;
     worker_metrics counters_; // of the thread of run()
@@ -126,6 +135,7 @@ class basic_server {
     bool stopping_ = false;
     bool ran_ = false;
     std::atomic<bool> started_{false};
+    std::atomic<bool> stop_asked_{false};
 };
 
 } // namespace millipede

@@ -91,9 +91,14 @@ void output::append_large(std::span<std::byte const> bytes) {
 void output::write_later(std::span<std::byte const> bytes) {
     auto& record = *current_;
     bool waits = record.has_output() || record.is(flag::output_blocked);
-    if (!pool_->budget().take(bytes.size() + write_queue::entry_bytes))
-        return request_close(record, errc::buffers_exhausted);
-    pool_->extend(record).output.push_rest(payload{bytes});
+    auto held = bytes.size() + write_queue::entry_bytes;
+    if (!pool_->budget().take(held)) return request_close(record, errc::buffers_exhausted);
+    try {
+        pool_->extend(record).output.push_rest(payload{bytes});
+    } catch (...) {
+        pool_->budget().give_back(held);
+        throw;
+    }
     if (record.is(flag::output_blocked)) return;
     if (waits)
         flush_queue(record); // nobody has tried yet, so no edge would come
@@ -135,7 +140,12 @@ bool output::enqueue(connection_record& record, payload message) {
             ++counters_->messages_dropped;
         return false;
     }
-    queue.push_message(std::move(message));
+    try {
+        queue.push_message(std::move(message));
+    } catch (...) {
+        pool_->budget().give_back(size);
+        throw;
+    }
     return true;
 }
 
@@ -205,12 +215,8 @@ void output::request_close(connection_record& record, error_code reason, closer 
 
 void output::settle_later(connection_record& record) noexcept {
     if (record.is(flag::needs_settling)) return;
-    try {
-        unsettled_.push_back(pool_->token_of(record));
-        record.set(flag::needs_settling);
-    } catch (std::bad_alloc const&) {
-        // The next event of this connection settles it.
-    }
+    record.set(flag::needs_settling);
+    unsettled_.note(pool_->token_of(record));
 }
 
 } // namespace millipede::detail

@@ -4,6 +4,7 @@
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
 #include <millipede/wire/payload.hpp>
+#include <millipede/worker/agenda.hpp>
 #include <millipede/worker/connection_pool.hpp>
 #include <millipede/worker/readiness.hpp>
 
@@ -11,7 +12,6 @@
 #include <cstring>
 #include <memory>
 #include <span>
-#include <vector>
 
 namespace millipede::detail {
 
@@ -78,7 +78,7 @@ class output {
                        closer who = closer::engine) noexcept;
 
     /// Connections to flush or close at the end of the turn; `settle` takes the list.
-    std::vector<std::uint64_t>& unsettled() noexcept { return unsettled_; }
+    agenda& unsettled() noexcept { return unsettled_; }
     void settle_later(connection_record& record) noexcept;
 
     /// The time that `block` counts from; set by the worker.
@@ -102,7 +102,7 @@ class output {
     std::size_t gathered_ = 0;
     std::uint64_t flushes_ = 0; ///< So often pieces left before the handlers were done.
     connection_record* current_ = nullptr;
-    std::vector<std::uint64_t> unsettled_;
+    agenda unsettled_;
 };
 
 } // namespace millipede::detail

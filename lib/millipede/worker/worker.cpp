@@ -5,13 +5,12 @@
 #include <millipede/worker/protocol.hpp>
 #include <millipede/worker/stream_transport.hpp>
 
-#include <boost/asio/post.hpp>
-
-#include <pthread.h>
+#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <cerrno>
-#include <string>
+#include <exception>
+#include <new>
 #include <utility>
 
 namespace millipede::detail {
@@ -19,8 +18,6 @@ namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
-
-thread_local worker* current_worker = nullptr;
 
 // So many connections are expired or stopped at a time, before others have their turn.
 constexpr std::uint32_t slice = 1'024;
@@ -41,6 +38,7 @@ std::chrono::milliseconds tick_for(options const& limits) {
     auto length = std::min<std::chrono::milliseconds>(1s, limits.linger_timeout / 2);
     for (auto timeout : {limits.idle_timeout, limits.write_timeout})
         if (timeout > 0ms) length = std::min(length, timeout / 8);
+    if (limits.stall_after > 0ms) length = std::min(length, limits.stall_after / 4); // a beat each
     return std::max<std::chrono::milliseconds>(length, 10ms);
 }
 
@@ -49,6 +47,23 @@ std::chrono::milliseconds tick_for(options const& limits) {
 std::uint32_t ticks(std::chrono::milliseconds timeout, std::chrono::milliseconds length) {
     if (timeout <= 0ms) return 0;
     return static_cast<std::uint32_t>((timeout + length - 1ms) / length) + 1;
+}
+
+// Takes over the descriptor, whatever happens. Null when the system or the memory refuses.
+std::unique_ptr<transport> stream_of(asio::io_context& context, int descriptor) noexcept {
+    bool owned = false;
+    try {
+        asio::ip::tcp::socket stream{context};
+        error_code code;
+        // The stream only asks whether there is an address family; v6 covers either kind.
+        stream.assign(asio::ip::tcp::v6(), descriptor, code);
+        owned = !code;
+        if (owned) return std::make_unique<tcp_transport>(std::move(stream));
+    } catch (std::exception const&) {
+        // No memory: the caller counts it.
+    }
+    if (!owned) socket_close(descriptor, false);
+    return nullptr;
 }
 
 } // namespace
@@ -73,81 +88,25 @@ worker::~worker() {
     cut_all();
 }
 
-worker* worker::current() noexcept {
-    return current_worker;
-}
-
-error_code worker::post(std::unique_ptr<mail> request) {
-    if (!running_.load(std::memory_order_acquire)) return errc::not_running;
-    switch (mailbox_.post(std::move(request))) {
-    case mailbox::posted::full:
-        return errc::mailbox_full;
-    case mailbox::posted::must_wake:
-        asio::post(context_, [this] { take_mail(); });
-        break;
-    case mailbox::posted::quietly:
-        break;
-    }
-    return {};
-}
-
 void worker::wake() {
-    if (incoming_.must_wake()) asio::post(context_, [this] { take_incoming(); });
+    if (incoming_.must_wake())
+        post_reserved(context_, incoming_memory_, [this] { take_incoming(); });
 }
 
-void worker::start(std::function<void()> on_ended) {
-    on_ended_ = std::move(on_ended);
-    running_.store(true, std::memory_order_release);
-    thread_ = std::thread{[this] { run(); }};
-}
-
-void worker::stop() {
-    asio::post(context_, [this] { begin_stop(); });
-}
-
-void worker::join() {
-    if (thread_.joinable()) thread_.join();
-}
-
-void worker::run() {
-    ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
-    begin();
-    // What escapes comes from a handler that the user gave to the executor: the loop goes on.
-    for (bool ended = false; !ended;) {
-        try {
-            context_.run();
-            ended = true;
-        } catch (std::exception const& failure) {
-            posted_handler_failed(failure.what());
-        } catch (...) {
-            posted_handler_failed("not a std::exception");
-        }
-    }
-    running_.store(false, std::memory_order_release);
-    log_suppressed(refusals_.remaining(), failures_.remaining());
-    if (on_ended_) on_ended_();
-}
-
-void worker::posted_handler_failed(std::string_view what) noexcept {
-    in_turn_ = false;
-    ++counters_.callback_failures;
-    try {
-        log(error) << "worker " << index_ << ": a posted handler failed: " << what;
-    } catch (...) {
-        // The counter tells.
-    }
-}
-
-void worker::begin() {
-    current_worker = this;
-    running_.store(true, std::memory_order_release);
-    schedule_tick();
-    wait_for_readiness();
+void worker::stop() noexcept {
+    if (!stop_asked_.exchange(true))
+        post_reserved(context_, stop_memory_, [this] { begin_stop(); });
 }
 
 void worker::take_incoming() {
     incoming_.begin_taking(); // before the first take: what comes later wakes again
     in_turn_ = true;
+    adopt_all();
+    end_turn();
+}
+
+void worker::adopt_all() {
+    note(activity::engine);
     accepted_socket socket;
     while (incoming_.take(socket)) {
         if (stopping_) {
@@ -157,19 +116,6 @@ void worker::take_incoming() {
             adopt(socket);
         }
     }
-    end_turn();
-}
-
-void worker::take_mail() {
-    in_turn_ = true;
-    mailbox_.take_all([this](mail& request) {
-        try {
-            request.run(*this);
-        } catch (std::exception const& failure) {
-            posted_handler_failed(failure.what());
-        }
-    });
-    end_turn();
 }
 
 error_code worker::send(connection_id id, payload message) {
@@ -178,28 +124,31 @@ error_code worker::send(connection_id id, payload message) {
         ++counters_.stale_requests;
         return errc::stale_connection;
     }
-    bool taken = output_.send(*record, std::move(message));
+    error_code result;
+    try {
+        if (!output_.send(*record, std::move(message))) result = errc::output_full;
+    } catch (std::bad_alloc const&) { // whoever goes on after a message that is missing goes wrong
+        output_.request_close(*record, errc::no_memory);
+        result = errc::no_memory;
+    }
     if (!in_turn_ && !std::exchange(settle_posted_, true))
-        asio::post(context_, [this] {
+        post_reserved(context_, settle_memory_, [this] {
             settle_posted_ = false;
             settle();
         });
-    return taken ? error_code{} : errc::output_full;
+    return result;
 }
 
 connection_record* worker::adopt(accepted_socket socket) {
     if (limits_->transport == transport_kind::epoll)
         return open(socket.protocol, socket.descriptor, nullptr);
-    error_code code;
-    asio::ip::tcp::socket stream{context_};
-    // The stream only asks whether there is an address family; v6 covers either kind.
-    stream.assign(asio::ip::tcp::v6(), socket.descriptor, code);
-    if (code) {
-        socket_close(socket.descriptor, false);
+    auto stream = stream_of(context_, socket.descriptor);
+    if (!stream) {
+        ++counters_.accept_failures;
         ++counters_.released;
         return nullptr;
     }
-    return adopt(std::make_unique<tcp_transport>(std::move(stream)), socket.protocol);
+    return adopt(std::move(stream), socket.protocol);
 }
 
 connection_record* worker::adopt(std::unique_ptr<transport> stream, std::uint32_t protocol) {
@@ -217,18 +166,9 @@ connection_record* worker::open(std::uint32_t protocol, int descriptor,
     }
     record->descriptor = descriptor;
     auto token = pool_.token_of(*record);
-    if (stream) {
-        pool_.extend(*record).stream = std::move(stream);
-        record->extra->stream->start([this, token](edge edges) {
-            in_turn_ = true;
-            handle(token, edges);
-            end_turn();
-        });
-    } else if (!ready_.add(descriptor, token)) {
-        log(error) << "worker " << index_ << ": epoll_ctl: "
-                   << error_code{errno, boost::system::system_category()}.message();
-        ++counters_.accept_failures;
-        release(*record);
+    if (auto failure = attach(*record, std::move(stream))) {
+        not_adopted(failure);
+        release(*record); // without a session: nobody has heard of it
         return nullptr;
     }
     ++counters_.opened;
@@ -239,18 +179,59 @@ connection_record* worker::open(std::uint32_t protocol, int descriptor,
     return pool_.find_token(token);
 }
 
-void worker::schedule_tick() {
-    tick_timer_.expires_after(tick_length_);
-    tick_timer_.async_wait([this](error_code code) {
-        if (code) return;
-        // Counted, not read off a clock: after a stall, what was active just before it would look
-        // as if it had been idle all the while, and be timed out too early.
-        output_.tick = input_.tick = ++tick_;
-        auto now = std::chrono::steady_clock::now();
-        schedule_tick();
-        log_suppressed(refusals_.overdue(now), failures_.overdue(now));
-        expire();
-    });
+// Has readiness, or the stream that it is given, announce the connection's edges.
+error_code worker::attach(connection_record& record, std::unique_ptr<transport> stream) noexcept {
+    auto token = pool_.token_of(record);
+    if (!stream) {
+        if (ready_.add(record.descriptor, token)) return {};
+        return {errno, boost::system::system_category()};
+    }
+    try {
+        pool_.extend(record).stream = std::move(stream);
+        record.extra->stream->start([this, token](edge edges) {
+            in_turn_ = true;
+            handle(token, edges);
+            end_turn();
+        });
+    } catch (boost::system::system_error const& failure) {
+        return failure.code();
+    } catch (std::exception const&) {
+        return errc::no_memory;
+    }
+    return {};
+}
+
+void worker::not_adopted(error_code const& why) noexcept {
+    ++counters_.accept_failures;
+    try {
+        if (auto suppressed = adoptions_.admit(std::chrono::steady_clock::now()))
+            log(error) << "worker " << index_ << ": closed a newcomer: " << why.message() << "; "
+                       << *suppressed << " more suppressed before";
+    } catch (...) {
+        // The counter tells.
+    }
+}
+
+void worker::schedule_tick() noexcept {
+    try {
+        tick_timer_.expires_after(tick_length_);
+        tick_timer_.async_wait(reserved(tick_memory_, [this](error_code code) {
+            if (!code) on_tick();
+        }));
+    } catch (std::bad_alloc const&) { // for the list of all timers: without ticks nothing times out
+        post_reserved(context_, retry_memory_, [this] { schedule_tick(); });
+    }
+}
+
+void worker::on_tick() {
+    // Counted, not read off a clock: after a stall, what was active just before it would look
+    // as if it had been idle all the while, and be timed out too early.
+    output_.tick = input_.tick = ++tick_;
+    ++beats_;
+    auto now = std::chrono::steady_clock::now();
+    schedule_tick();
+    log_suppressed(refusals_.overdue(now), failures_.overdue(now));
+    expire();
 }
 
 void worker::log_suppressed(std::optional<std::uint64_t> refusals,
@@ -270,6 +251,7 @@ void worker::expire() {
         }
         return true; // and maybe more
     };
+    note(activity::engine);
     in_turn_ = true;
     bool more = expire_list(pool_.idle, limits_->idle_timeout, [this](connection_record& record) {
         close(record, errc::idle_timeout);
@@ -279,7 +261,11 @@ void worker::expire() {
     more |= expire_list(pool_.lingering, limits_->linger_timeout,
                         [this](connection_record& record) { release(record); });
     end_turn();
-    if (more) asio::post(context_, [this] { expire(); });
+    if (more && !std::exchange(expire_posted_, true))
+        post_reserved(context_, expire_memory_, [this] {
+            expire_posted_ = false;
+            expire();
+        });
 }
 
 // A socket announces room only when a good part of its buffer is free, so a peer that reads slowly
@@ -298,15 +284,21 @@ void worker::expire_blocked(connection_record& record) {
 }
 
 void worker::begin_stop() {
-    if (stopping_) return;
-    take_incoming(); // whoever was accepted gets the answers to what it sent
+    try {
+        stop_timer_.expires_after(limits_->stop_timeout);
+        stop_timer_.async_wait(reserved(deadline_memory_, [this](error_code code) {
+            if (code) return;
+            stopping_ = true; // also when an exception kept the rest of this from happening
+            cut_all();
+            end_if_stopped();
+        }));
+    } catch (std::bad_alloc const&) { // for the list of all timers: no stop without a deadline
+        return post_reserved(context_, stop_memory_, [this] { begin_stop(); });
+    }
+    in_turn_ = true;
+    adopt_all(); // whoever was accepted gets the answers to what it sent
+    end_turn();
     stopping_ = true;
-    stop_timer_.expires_after(limits_->stop_timeout);
-    stop_timer_.async_wait([this](error_code code) {
-        if (code) return;
-        cut_all();
-        end_if_stopped();
-    });
     stop_next(0);
 }
 
@@ -328,7 +320,7 @@ void worker::stop_next(std::uint32_t slot) {
     }
     end_turn();
     if (slot < pool_.all().touched())
-        asio::post(context_, [this, slot] { stop_next(slot); });
+        post_reserved(context_, stop_memory_, [this, slot] { stop_next(slot); });
     else
         stop_streams(last_stream_reads_max, counters_.bytes_received);
 }
@@ -348,8 +340,10 @@ void worker::stop_streams(int patience, std::uint64_t bytes_before) {
     }
     end_turn();
     if (any_left && give_time)
-        asio::post(context_, [this, patience, bytes] { // and once more, to let the reads end
-            asio::post(context_, [this, patience, bytes] { stop_streams(patience - 1, bytes); });
+        post_reserved(context_, stop_memory_, [this, patience, bytes] {
+            // And once more, to let the reads end.
+            post_reserved(context_, stop_memory_,
+                          [this, patience, bytes] { stop_streams(patience - 1, bytes); });
         });
 }
 

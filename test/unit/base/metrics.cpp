@@ -47,6 +47,9 @@ std::vector<counter> const counters{
     {"writes_blocked", &sums::writes_blocked},
     {"stale_requests", &sums::stale_requests},
     {"callback_failures", &sums::callback_failures},
+    {"worker_restarts", &sums::worker_restarts},
+    {"stalls", &sums::stalls},
+    {"stalled", &sums::stalled},
 };
 
 } // namespace

@@ -134,6 +134,12 @@ BOOST_AUTO_TEST_CASE(every_limit_outside_of_its_bounds_is_refused_by_name) {
         {"mailbox_capacity", [](o& x) { x.mailbox_capacity = (1U << 28) + 1; }},
         {"listen_backlog", [](o& x) { x.listen_backlog = 0; }},
         {"listen_backlog", [](o& x) { x.listen_backlog = (1U << 24) + 1; }},
+        {"stall_after", [](o& x) { x.stall_after = -1ms; }},
+        {"stall_after", [](o& x) { x.stall_after = 99ms; }},
+        {"stall_after", [](o& x) { x.stall_after = year + 1ms; }},
+        {"stall_signal", [](o& x) { x.stall_signal = -1; }},
+        {"stall_signal", [](o& x) { x.stall_signal = SIGUSR1; }},
+        {"stall_signal", [](o& x) { x.stall_signal = SIGRTMAX + 1; }},
     };
     for (auto const& each : all)
         BOOST_TEST(verdict(each.apply) == each.option);
@@ -163,6 +169,12 @@ BOOST_AUTO_TEST_CASE(every_limit_at_its_bounds_is_accepted) {
         [](o& x) { x.mailbox_capacity = 1U << 28; },
         [](o& x) { x.listen_backlog = 1; },
         [](o& x) { x.listen_backlog = 1U << 24; },
+        [](o& x) { x.stall_after = 0ms; },
+        [](o& x) { x.stall_after = 100ms; },
+        [](o& x) { x.stall_after = year; },
+        [](o& x) { x.stall_signal = 0; },
+        [](o& x) { x.stall_signal = SIGRTMIN; },
+        [](o& x) { x.stall_signal = SIGRTMAX; },
     };
     for (std::size_t index = 0; index < all.size(); ++index)
         BOOST_TEST_CONTEXT("bound " << index) {
