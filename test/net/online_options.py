@@ -19,7 +19,7 @@ from harness import (CRLF, HEAD, SLOWNESS, NetTest, echo, echo_of_size, frame, h
 OPTIONS = ["--listen", "--config", "--init-conf", "--help", "--version", "--workers",
            "--connections", "--idle-timeout", "--write-timeout", "--linger-timeout",
            "--stop-timeout", "--magic", "--frame-max", "--skip-crlf", "--report-every",
-           "--log-level", "--log-file", "--transport"]
+           "--log-level", "--log-file", "--transport", "--stall-after", "--stall-policy"]
 
 SHIPPED_INIT_CONF = """\
 # MarioTCP's own settings, as they are shipped
@@ -108,6 +108,8 @@ class BadOptions(OptionsTest):
         "frame-max": ["7", "0", "65536", "-1500", "big", "", "1500b"],
         "log-level": ["loud", "", "7"],
         "transport": ["pigeon", ""],
+        "stall-after": ["2", "99ms", "-1s", "soon"],
+        "stall-policy": ["panic", ""],
         "listen": ["nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:-1",
                    "300.0.0.1:80", "127.0.0.1:http!", "[::1:0", ":::1:", "", "1.2.3.4.5:0"],
     }
@@ -145,7 +147,8 @@ class BadOptions(OptionsTest):
     def test_good_extremes_are_accepted(self):
         server = self.serve(workers=1, connections=1, frame_max=65535, magic="0xffffffff",
                             idle_timeout="24h", write_timeout="1m", linger_timeout="1ms",
-                            stop_timeout="1500ms", log_level="trace")
+                            stop_timeout="1500ms", log_level="trace", stall_after="1m",
+                            stall_policy="abort")
         self.assert_speaks(server, 0xFFFFFFFF)
 
     def test_magic_in_decimal(self):
@@ -168,6 +171,8 @@ connections=3
 write-timeout = 30s
 linger-timeout = 500ms
 stop-timeout = 2s
+stall-after = 0s
+stall-policy = report
 magic = 0x01020304
 frame-max = 64
 skip-crlf = true
