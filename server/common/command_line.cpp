@@ -57,6 +57,18 @@ setting transport_setting(millipede::transport_kind& target) {
             }};
 }
 
+setting stall_policy_setting(millipede::stall_policy& target) {
+    return {"stall-policy", "WHAT", "when a worker stalls: report, or abort the process [report]",
+            [&target](std::string const& text) {
+                if (text == "report")
+                    target = millipede::stall_policy::report;
+                else if (text == "abort")
+                    target = millipede::stall_policy::abort;
+                else
+                    throw std::invalid_argument{"'" + text + "' is neither report nor abort"};
+            }};
+}
+
 setting log_level_setting(millipede::severity& target) {
     return {"log-level", "LEVEL", "trace, debug, info, warning, error or fatal [info]",
             [&target](std::string const& text) {
@@ -166,6 +178,9 @@ void add_server_settings(settings_table& table, millipede::options& limits) {
     table.add(overflow_setting(limits.overflow));
     table.add(bytes_setting("output-budget-bytes", "of all: shed the largest; 0: no limit",
                             limits.output_budget_bytes, 0, std::uint64_t{1} << 44));
+    table.add(time_setting("stall-after", "a worker silent for TIME is stalled; 0s: no watch",
+                           limits.stall_after));
+    table.add(stall_policy_setting(limits.stall_policy));
     table.add(transport_setting(limits.transport));
     table.add(log_level_setting(limits.log.level));
     table.add({"log-file", "FILE", "log to a rotating file instead of standard error",

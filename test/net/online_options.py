@@ -26,7 +26,8 @@ OPTIONS = ["--listen", "--config", "--init-conf", "--help", "--version", "--work
            "--messages-burst", "--bytes-per-second", "--bytes-burst", "--over-rate",
            "--tcp-user-timeout", "--keepalive-idle", "--keepalive-interval", "--keepalive-probes",
            "--output-max-bytes", "--overflow", "--output-budget-bytes", "--drain-spread",
-           "--tls-certificate", "--tls-key", "--tls-client-ca", "--tls-handshake-timeout"]
+           "--tls-certificate", "--tls-key", "--tls-client-ca", "--tls-handshake-timeout",
+           "--stall-after", "--stall-policy"]
 
 SHIPPED_INIT_CONF = """\
 # MarioTCP's own settings, as they are shipped
@@ -137,6 +138,8 @@ class BadOptions(OptionsTest):
         "overflow": ["drop", "drop_oldest", ""],
         "output-budget-bytes": ["-1", "256MiB", "1048575", "17592186044417"],
         "tls-handshake-timeout": ["10", "-1s", "0s", "soon", ""],
+        "stall-after": ["2", "99ms", "-1s", "soon"],
+        "stall-policy": ["panic", ""],
         "listen": ["nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:-1",
                    "300.0.0.1:80", "127.0.0.1:http!", "[::1:0", ":::1:", "", "1.2.3.4.5:0",
                    "127.0.0.1:0,", "127.0.0.1:0,ssl", "127.0.0.1:0,tls,tls", ",tls",
@@ -184,7 +187,8 @@ class BadOptions(OptionsTest):
         server = self.serve(workers=1, connections=1, frame_max=65535, magic="0xffffffff",
                             idle_timeout="24h", write_timeout="1m", linger_timeout="1ms",
                             stop_timeout="1500ms", log_level="trace", output_max_bytes=1,
-                            overflow="drop-newest", output_budget_bytes=0)
+                            overflow="drop-newest", output_budget_bytes=0, stall_after="1m",
+                            stall_policy="abort")
         self.assert_speaks(server, 0xFFFFFFFF)
 
     def test_magic_in_decimal(self):
@@ -208,6 +212,8 @@ write-timeout = 30s
 linger-timeout = 500ms
 stop-timeout = 2s
 drain-spread = 0s
+stall-after = 0s
+stall-policy = report
 magic = 0x01020304
 frame-max = 64
 skip-crlf = true

@@ -12,6 +12,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,6 +51,8 @@ class memory_pipe : public std::enable_shared_from_this<memory_pipe> {
     /// The operation of this number, from 1, fails; 0: none.
     std::size_t fails_at = 0;
     error_code failure = boost::asio::error::connection_reset;
+    /// The operation of this number cannot even begin, for want of memory; 0: none.
+    std::size_t throws_at = 0;
 
     std::string written;        ///< What the peer has got so far.
     std::size_t operations = 0; ///< Reads and writes begun.
@@ -83,8 +86,9 @@ class memory_pipe : public std::enable_shared_from_this<memory_pipe> {
 
   private:
     bool begin_fails(handler_type& handler) {
-        ++operations_under_way;
         bool fails = ++operations == fails_at;
+        if (operations == throws_at) throw std::bad_alloc{};
+        ++operations_under_way;
         if (fails || closed)
             complete(handler, fails ? failure : error_code{boost::asio::error::bad_descriptor}, 0);
         return fails || closed;

@@ -116,19 +116,29 @@ bool enter_queue() noexcept {
     return false;
 }
 
-void submit(severity level, std::string text) {
-    if (text.size() > line_bytes_max) text.resize(line_bytes_max);
-    if (!sink_installed.load(std::memory_order_acquire)) return write_at_once(level, text);
-    if (!enter_queue()) return;
+// False when nobody takes the record.
+bool push(severity level, std::string const& text) {
     auto record = source().open_record(keywords::severity = level);
-    if (!record) {
-        lines_waiting.fetch_sub(1, std::memory_order_relaxed);
-        return;
-    }
+    if (!record) return false;
     blog::record_ostream stream{record};
     stream << text;
     stream.flush();
     source().push_record(std::move(record));
+    return true;
+}
+
+void submit(severity level, std::string text) {
+    if (text.size() > line_bytes_max) text.resize(line_bytes_max);
+    if (!sink_installed.load(std::memory_order_acquire)) return write_at_once(level, text);
+    if (!enter_queue()) return;
+    bool pushed = false;
+    try {
+        pushed = push(level, text);
+    } catch (...) { // no memory for the record
+        lines_waiting.fetch_sub(1, std::memory_order_relaxed);
+        throw;
+    }
+    if (!pushed) lines_waiting.fetch_sub(1, std::memory_order_relaxed);
 }
 
 } // namespace

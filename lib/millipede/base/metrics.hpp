@@ -86,6 +86,11 @@ struct basic_metrics {
     Cell bad_proxy_headers{}; ///< ... PROXY headers missing, bad or not in time. Never opened.
     Cell abandoned{}; ///< ... newcomers that left (or met the stop) before that. Never opened.
 
+    // What the supervisor sees ...
+    Cell worker_restarts{}; ///< ... workers that went on after an exception left their loop.
+    Cell stalls{};          ///< ... times that one gave no sign of life for `stall_after`.
+    Cell stalled{};         ///< ... workers that give none now.
+
     /// Calls `f(name, cell)` for every counter.
     template <class Self, class F>
     static void for_each(Self& self, F f) {
@@ -135,6 +140,9 @@ struct basic_metrics {
         f("tls_failures", self.tls_failures);
         f("bad_proxy_headers", self.bad_proxy_headers);
         f("abandoned", self.abandoned);
+        f("worker_restarts", self.worker_restarts);
+        f("stalls", self.stalls);
+        f("stalled", self.stalled);
     }
 };
 

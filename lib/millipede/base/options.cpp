@@ -20,6 +20,9 @@ constexpr std::uint64_t descriptors_per_process = 32;
 constexpr std::uint64_t descriptors_per_worker = 4;
 constexpr std::uint32_t automatic_connections_max = 1U << 20;
 
+// Below it, a machine that is merely busy looks stalled.
+constexpr auto stall_after_min = 100ms;
+
 template <class T>
 void check_range(char const* name, T value, T least, T most) {
     if (value >= least && value <= most) return;
@@ -156,6 +159,10 @@ options validated(options wanted) {
     check_range("offload_capacity", limits.offload_capacity, 1U, 1U << 24);
     check_range("listen_backlog", limits.listen_backlog, 1U, 1U << 24);
     check_admission(limits);
+    check_duration("stall_after", limits.stall_after,
+                   limits.stall_after == 0ms ? 0ms : stall_after_min);
+    if (limits.stall_signal != 0)
+        check_range("stall_signal", limits.stall_signal, SIGRTMIN, SIGRTMAX);
     check_descriptors(limits);
     return limits;
 }

@@ -6,6 +6,7 @@
 #include <millipede/base/overflow.hpp>
 
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -24,6 +25,12 @@ enum class transport_kind {
 enum class rate_policy {
     pause, ///< It is not read until it may send again: TCP slows the peer down. Nothing is lost.
     close, ///< Closes it (`errc::too_fast`). For peers that have no business to send so much.
+};
+
+/// What happens to a process one of whose workers is stalled.
+enum class stall_policy {
+    report, ///< It goes on: the others are served, the stalled one gets no newcomers.
+    abort,  ///< It is ended by std::abort, for whoever has it started again.
 };
 
 /// Every limit of a server, with its default, its unit and its reason. `server` validates them
@@ -192,6 +199,17 @@ struct options {
     /// `server::run()` ends on SIGINT and SIGTERM; a second signal has its default effect. With
     /// TLS, SIGHUP reloads the certificates.
     bool handle_signals = true;
+
+    /// A worker that gives no sign of life for so long is stalled: a handler holds its thread. It
+    /// gets no newcomers until it goes on, and the log says which handler, with the thread's stack.
+    /// At least 100 ms; 0: nobody watches. Told an eighth of it late at most.
+    std::chrono::milliseconds stall_after = std::chrono::seconds{2};
+    millipede::stall_policy stall_policy = millipede::stall_policy::report;
+
+    /// The signal by which a stalled thread is asked for its stack: a real-time one that nothing
+    /// else in the process uses (one with a handler is left alone, and no stacks are taken), or 0:
+    /// no stacks. The system call that the stalled thread waits in, if it does, may end with EINTR.
+    int stall_signal = SIGRTMIN + 8;
 
     /// Used when the program has not made a `logging` of its own.
     log_options log{};

@@ -3,8 +3,6 @@
 
 #include <millipede/base/endpoint.hpp>
 
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
@@ -42,9 +40,13 @@ std::string with_thousands(std::uint64_t number) {
 constexpr auto grace = 1s;
 
 // There is no safe way to end a thread.
-[[noreturn]] void end_process(char const* why) {
-    log(fatal) << why << " beyond the deadline: ending the process";
-    logging::flush_active();
+[[noreturn]] void end_process(char const* why) noexcept {
+    try {
+        log(fatal) << why << " beyond the deadline: ending the process";
+        logging::flush_active();
+    } catch (std::exception const&) {
+        // No memory for a line.
+    }
     std::quick_exit(EXIT_FAILURE);
 }
 
@@ -55,15 +57,28 @@ basic_server::basic_server(options wanted) : limits_{validated(std::move(wanted)
 }
 
 void basic_server::shut_down() noexcept {
-    if (acceptor_) acceptor_->stop();
-    if (workers_) { // both exist as long as a handler may ask for metrics
-        workers_->stop();
-        workers_->join();
-        end_offload(std::chrono::steady_clock::now() + limits_.stop_timeout);
-    }
+    end_workers(std::chrono::steady_clock::now() + limits_.stop_timeout);
+    supervisor_.reset(); // all exist as long as a handler may ask for metrics
     acceptor_.reset();
     offload_.reset();
     workers_.reset();
+}
+
+// `offload_cut`: until when requests that wait for the offload pool are still handled.
+void basic_server::end_workers(std::chrono::steady_clock::time_point offload_cut) noexcept {
+    if (!workers_ || !started_) return;
+    try {
+        acceptor_->stop();
+    } catch (std::exception const&) {
+        // No memory: whoever has not been accepted yet is reset.
+    }
+    workers_->stop();
+    if (!workers_->wait_until(std::chrono::steady_clock::now() + limits_.stop_timeout + grace))
+        end_process("a handler holds a worker's thread");
+    supervisor_->stop(); // until here it gave another thread to whoever lost its own
+    workers_->join();
+    if (offload_ && !offload_->end(offload_cut, offload_cut + grace))
+        end_process("an offloaded handler runs");
 }
 
 void basic_server::require_not_started(char const* what) const {
@@ -73,29 +88,39 @@ void basic_server::require_not_started(char const* what) const {
 void basic_server::start() {
     if (started_) return;
     if (!logging::active()) logging_ = std::make_unique<logging>(limits_.log);
-    workers_.emplace(limits_, protocols_, greetings_);
-    if (uses_offload_) offload_.emplace(*workers_, limits_);
-    acceptor_.emplace(context_, *workers_, limits_);
-    listen();
-    log_budget();
-    started_ = true;
-    workers_->start([this] { boost::asio::post(context_, [this] { context_.stop(); }); });
-    acceptor_->start();
+    try {
+        workers_.emplace(limits_, protocols_, greetings_);
+        if (uses_offload_) offload_.emplace(*workers_, limits_);
+        acceptor_.emplace(context_, *workers_, limits_);
+        supervisor_.emplace(limits_, *workers_);
+        listen();
+        log_budget();
+        started_ = true;
+        workers_->start(
+            [this] { detail::post_reserved(context_, end_memory_, [this] { context_.stop(); }); });
+        supervisor_->start();
+        acceptor_->start();
+    } catch (...) { // as if nothing had happened: start() may be tried again
+        abandon_start();
+        throw;
+    }
+}
+
+void basic_server::abandon_start() noexcept {
+    if (workers_) workers_->disregard_end();
+    end_workers(std::chrono::steady_clock::now());
+    started_ = false;
+    supervisor_.reset();
+    acceptor_.reset();
+    offload_.reset();
+    workers_.reset();
+    endpoints_.clear();
 }
 
 void basic_server::listen() {
-    endpoints_.clear();
-    try {
-        for (std::size_t index = 0; index < limits_.listen.size(); ++index)
-            endpoints_.push_back(acceptor_->listen(parse_endpoint(limits_.listen[index].endpoint),
-                                                   0, greeting_of_listener_[index]));
-    } catch (...) { // as if nothing had happened: start() may be tried again
-        endpoints_.clear();
-        acceptor_.reset();
-        offload_.reset();
-        workers_.reset();
-        throw;
-    }
+    for (std::size_t index = 0; index < limits_.listen.size(); ++index)
+        endpoints_.push_back(acceptor_->listen(parse_endpoint(limits_.listen[index].endpoint), 0,
+                                               greeting_of_listener_[index]));
 }
 
 void basic_server::log_budget() const {
@@ -128,19 +153,18 @@ void basic_server::run() {
     try {
         context_.run();
     } catch (...) { // handlers must not run on while the caller's objects are destroyed
-        acceptor_->stop();
-        workers_->stop();
-        workers_->join();
-        end_offload(std::chrono::steady_clock::now() + limits_.stop_timeout);
+        end_workers(std::chrono::steady_clock::now() + limits_.stop_timeout);
         throw;
     }
-    workers_->join();
-    end_offload(cut_);
-    report_end();
+    // They have ended, unless somebody stopped the io_context.
+    end_workers(stopping_ ? cut_ : std::chrono::steady_clock::now() + limits_.stop_timeout);
+    if (stopping_) report_end();
 }
 
-void basic_server::stop() {
-    boost::asio::post(context_, [this] { begin_stop({.deadline = limits_.stop_timeout}); });
+void basic_server::stop() noexcept {
+    if (!stop_asked_.exchange(true))
+        detail::post_reserved(context_, stop_memory_,
+                              [this] { begin_stop({.deadline = limits_.stop_timeout}); });
 }
 
 void basic_server::drain(std::chrono::milliseconds deadline, std::chrono::milliseconds spread) {
@@ -151,7 +175,8 @@ void basic_server::drain(std::chrono::milliseconds deadline, std::chrono::millis
                            .window = std::min(spread, deadline * 3 / 4),
                            .come_back = spread,
                            .says_goodbye = true};
-    boost::asio::post(context_, [this, plan] { begin_stop(plan); });
+    if (!drain_asked_.exchange(true)) // a second one would do nothing
+        detail::post_reserved(context_, drain_memory_, [this, plan] { begin_stop(plan); });
 }
 
 void basic_server::wait_for_signal() {
@@ -216,10 +241,6 @@ void basic_server::begin_stop(detail::stop_plan const& plan) {
     });
 }
 
-void basic_server::end_offload(std::chrono::steady_clock::time_point cut) {
-    if (offload_ && !offload_->end(cut, cut + grace)) end_process("an offloaded handler runs");
-}
-
 void basic_server::report_end() {
     auto sums = metrics();
     auto released = sums.released - before_end_.released;
@@ -234,9 +255,13 @@ void basic_server::report_end() {
               << with_thousands(report_.requests_dropped) << " offloaded requests dropped";
 }
 
-void basic_server::callback_failed(std::string_view what) {
+void basic_server::callback_failed(std::string_view what) noexcept {
     ++counters_.callback_failures;
-    log(error) << "a function of every() failed: " << what;
+    try {
+        log(error) << "a function of every() failed: " << what;
+    } catch (...) {
+        // No memory for a line: the counter tells.
+    }
 }
 
 metrics basic_server::metrics() const {
@@ -244,6 +269,7 @@ metrics basic_server::metrics() const {
     if (!started_ || !workers_) return sum;
     sum += counters_;
     sum += acceptor_->counters();
+    sum += supervisor_->counters();
     workers_->add_to(sum);
     if (offload_) offload_->add_to(sum);
     return sum;

@@ -9,6 +9,7 @@
 #include <millipede/process/acceptor.hpp>
 #include <millipede/process/drain_report.hpp>
 #include <millipede/process/offload_pool.hpp>
+#include <millipede/process/supervisor.hpp>
 #include <millipede/process/worker_pool.hpp>
 #include <millipede/wire/payload.hpp>
 #include <millipede/worker/greeting.hpp>
@@ -50,8 +51,8 @@ class basic_server {
 
     /// Binds, allocates and starts the workers; from here on clients can connect. Logs the memory
     /// budget. `run()` calls it, unless it has been called.
-    /// \throws listen_error when an endpoint cannot be listened on; when there
-    ///         is not enough memory for the slots, or no thread.
+    /// \throws listen_error when an endpoint cannot be listened on; std::system_error when there
+    ///         is not enough memory for the slots, or no thread. It may be called again then.
     void start();
 
     /// Accepts connections and runs `every` functions on this thread until `stop()`, `drain()` or,
@@ -62,12 +63,13 @@ class basic_server {
     /// When a handler still holds a worker's thread, or an offloaded one its own, a second after
     /// the deadline, the process is ended with status 1: there is no safe way to end a thread.
     /// \throws what `start()` throws; std::logic_error when called a second time; and what a
-    ///         handler that was posted to `get_executor()` lets escape, after everything was ended.
+    ///         handler that was posted to `get_executor()` lets escape, after everything was ended
+    ///         in the same way: within `options::stop_timeout` and a second, or with status 1.
     void run();
 
     /// Ends the server: stops accepting, answers what was received, flushes and closes, within
     /// `options::stop_timeout`; cuts a drain short. Any thread, any time; returns at once.
-    void stop();
+    void stop() noexcept;
 
     /// Ends the server gently, for many clients that are to be served elsewhere or later: stops
     /// accepting at once, and goes on serving while connections end one after the other, evenly
@@ -110,7 +112,8 @@ class basic_server {
 
     /// Sends to a connection. Any thread. That the message was accepted does not mean that the
     /// connection is still there when the worker comes to it: `metrics().stale_requests` counts.
-    /// \returns stale_connection, mailbox_full, output_full, not_running or success.
+    /// \returns stale_connection, mailbox_full, output_full, no_memory, not_running or success.
+    /// \throws std::bad_alloc when there is no memory for the request to the worker.
     error_code send(connection_id id, payload message);
     /// The same for a whole message with a policy of its own in place of `options::overflow`.
     error_code send(connection_id id, payload message, overflow_policy policy);
@@ -133,7 +136,8 @@ class basic_server {
     /// Before the start. Outlives the server's run.
     void speak(detail::protocol& speaker) { protocols_.push_back(&speaker); }
     /// Ends the workers and all connections. The last owner of protocols calls it in its
-    /// destructor: handlers may run until it returns.
+    /// destructor: handlers may run until it returns. When one of them holds a worker's thread
+    /// beyond the deadline, the process is ended, as by `run()`.
     void shut_down() noexcept;
     /// \throws std::logic_error when the server has been started.
     void require_not_started(char const* what) const;
@@ -161,12 +165,16 @@ class basic_server {
     void schedule(periodic& task);
     void listen();
     void begin_stop(detail::stop_plan const& plan);
-    void end_offload(std::chrono::steady_clock::time_point cut);
+    void abandon_start() noexcept;
+    void end_workers(std::chrono::steady_clock::time_point offload_cut) noexcept;
     void report_end();
-    void callback_failed(std::string_view what);
+    void callback_failed(std::string_view what) noexcept;
 
     options limits_;
     std::unique_ptr<logging> logging_;
+    detail::handler_memory stop_memory_; // before the context, which gives them back
+    detail::handler_memory drain_memory_;
+    detail::handler_memory end_memory_;
     boost::asio::io_context context_{1};
     std::vector<detail::protocol*> protocols_;
     std::vector<std::unique_ptr<detail::tls_context>> tls_; // of the listeners that have it
@@ -175,6 +183,7 @@ class basic_server {
     std::optional<detail::worker_pool> workers_;
     std::optional<detail::offload_pool> offload_; // its threads use the workers
     std::optional<detail::acceptor> acceptor_;
+    std::optional<detail::supervisor> supervisor_;
     std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
     std::list<periodic> periodics_;
     worker_metrics counters_; // of the thread of run()
@@ -190,6 +199,8 @@ class basic_server {
     bool uses_offload_ = false;
     bool ran_ = false;
     std::atomic<bool> started_{false};
+    std::atomic<bool> stop_asked_{false};
+    std::atomic<bool> drain_asked_{false};
 };
 
 } // namespace millipede

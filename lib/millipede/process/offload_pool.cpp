@@ -38,13 +38,12 @@ bool offload_pool::offer(std::unique_ptr<offload_request> request, offload_order
     auto id = request->id();
     {
         std::unique_lock lock{mutex_};
+        if (alive_ != lanes_.size()) replace_lost_threads();
         if (waiting_ == capacity_) {
             ++counters_.offload_refused;
             auto suppressed = refusals_.admit(std::chrono::steady_clock::now());
             lock.unlock();
-            if (suppressed)
-                log(warning) << "offload pool full: request refused, " << capacity_
-                             << " others wait; " << *suppressed << " more suppressed before";
+            if (suppressed) log_refusal(*suppressed);
             return false;
         }
         if (order == offload_order::per_connection) {
@@ -90,8 +89,38 @@ void offload_pool::drop_waiting() noexcept {
 }
 
 void offload_pool::join() noexcept {
-    for (auto& thread : threads_)
-        if (thread.joinable()) thread.join();
+    std::unique_lock lock{mutex_};
+    while (!threads_.empty()) { // one that ends may have had another take its place
+        auto last = std::move(threads_.back());
+        threads_.pop_back();
+        lock.unlock();
+        last.join();
+        lock.lock();
+    }
+}
+
+// Those whose handler has ended them (pthread_exit). When there is none to be had, the next request
+// tries again.
+void offload_pool::replace_lost_threads() noexcept {
+    for (std::uint32_t index = 0; index < lanes_.size(); ++index) {
+        if (!lanes_[index]->lost_thread) continue;
+        try {
+            threads_.emplace_back([this, index] { serve(index); });
+        } catch (std::exception const&) {
+            return;
+        }
+        lanes_[index]->lost_thread = false;
+        ++alive_;
+    }
+}
+
+void offload_pool::log_refusal(std::uint64_t suppressed) const noexcept {
+    try {
+        log(warning) << "offload pool full: request refused, " << capacity_ << " others wait; "
+                     << suppressed << " more suppressed before";
+    } catch (...) {
+        // The counter tells.
+    }
 }
 
 // Neighbours in the table of connections go to different threads.
@@ -116,7 +145,17 @@ void offload_pool::serve(std::uint32_t index) {
         if (auto request = take(own)) {
             ++running_;
             lock.unlock();
-            handle(std::move(request));
+            try {
+                handle(std::move(request));
+            } catch (...) { // the thread is being ended
+                lock.lock();
+                --running_;
+                --alive_;
+                own.lost_thread = true;
+                replace_lost_threads();
+                changed_.notify_all();
+                throw;
+            }
             lock.lock();
             --running_;
             changed_.notify_all();
@@ -143,7 +182,7 @@ std::unique_ptr<offload_request> offload_pool::take(lane& own) {
     return request;
 }
 
-void offload_pool::handle(std::unique_ptr<offload_request> request) noexcept {
+void offload_pool::handle(std::unique_ptr<offload_request> request) {
     try {
         request->answer_ = request->handle();
     } catch (std::bad_alloc const&) {
@@ -151,7 +190,12 @@ void offload_pool::handle(std::unique_ptr<offload_request> request) noexcept {
     } catch (std::exception const& failure) {
         fail(*request, errc::handler_failed, failure.what());
     } catch (...) {
-        fail(*request, errc::handler_failed, "not a std::exception");
+        bool ends_thread = !std::current_exception();
+        fail(*request, errc::handler_failed,
+             ends_thread ? "it ended its thread" : "not a std::exception");
+        deliver(std::move(request));
+        if (ends_thread) throw; // which the C library insists on
+        return;
     }
     deliver(std::move(request));
 }
@@ -180,11 +224,7 @@ void offload_pool::fail(offload_request& request, errc reason, std::string_view 
 void offload_pool::deliver(std::unique_ptr<offload_request> request) noexcept {
     bool answers = !request->answer_.empty();
     auto* recipient = workers_->find(request->id().worker());
-    try {
-        if (!recipient->post_admitted(std::move(request))) return;
-    } catch (std::bad_alloc const&) { // in the mailbox, but the worker was not woken for it
-        return;
-    }
+    if (!recipient->post_admitted(std::move(request))) return;
     // The worker has ended, and all of its connections.
     if (!answers) return;
     std::lock_guard lock{mutex_};

@@ -88,11 +88,12 @@ class offload_pool {
         std::deque<waiting> queue; ///< Requests that only this thread may take.
         std::condition_variable ready;
         bool asleep = false;
+        bool lost_thread = false; ///< A handler has ended it.
     };
 
     void serve(std::uint32_t index);
     std::unique_ptr<offload_request> take(lane& own);
-    void handle(std::unique_ptr<offload_request> request) noexcept;
+    void handle(std::unique_ptr<offload_request> request);
     void fail(offload_request& request, errc reason, std::string_view what) noexcept;
     void deliver(std::unique_ptr<offload_request> request) noexcept;
     lane& lane_of(connection_id id) noexcept;
@@ -100,6 +101,8 @@ class offload_pool {
     void wake_any() noexcept;
     void drop_waiting() noexcept;
     void join() noexcept;
+    void replace_lost_threads() noexcept;
+    void log_refusal(std::uint64_t suppressed) const noexcept;
 
     worker_pool* workers_;
     std::uint32_t capacity_;

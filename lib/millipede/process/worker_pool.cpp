@@ -19,15 +19,37 @@ worker_pool::worker_pool(options const& limits, std::span<protocol* const> proto
 void worker_pool::start(std::function<void()> on_all_ended) {
     on_all_ended_ = std::move(on_all_ended);
     alive_ = size();
-    for (auto& worker : workers_)
-        worker->start([this] {
-            if (alive_.fetch_sub(1) == 1) on_all_ended_();
-        });
+    for (std::uint32_t index = 0; index < size(); ++index) {
+        try {
+            workers_[index]->start([this] { one_ended(); });
+        } catch (...) {
+            std::lock_guard lock{mutex_};
+            alive_ -= size() - index;
+            throw;
+        }
+    }
 }
 
-void worker_pool::stop(stop_plan const& plan) {
+void worker_pool::disregard_end() noexcept {
+    std::lock_guard lock{mutex_};
+    on_all_ended_ = nullptr;
+}
+
+void worker_pool::one_ended() noexcept {
+    std::lock_guard lock{mutex_};
+    if (--alive_ != 0) return;
+    if (on_all_ended_) on_all_ended_();
+    all_ended_.notify_all();
+}
+
+void worker_pool::stop(stop_plan const& plan) noexcept {
     for (auto& worker : workers_)
         worker->stop(plan);
+}
+
+bool worker_pool::wait_until(std::chrono::steady_clock::time_point deadline) {
+    std::unique_lock lock{mutex_};
+    return all_ended_.wait_until(lock, deadline, [this] { return alive_ == 0; });
 }
 
 void worker_pool::join() {
@@ -41,10 +63,13 @@ std::uint64_t worker_pool::load(std::uint32_t index) const noexcept {
 
 bool worker_pool::place(accepted_socket socket) {
     std::uint32_t chosen = 0;
+    bool stalled = workers_[0]->stalled();
     auto least = load(0);
     for (std::uint32_t index = 1; index < size(); ++index) {
+        bool also = workers_[index]->stalled();
         auto other = load(index);
-        if (other < least) {
+        if (also != stalled ? stalled : other < least) {
+            stalled = also;
             least = other;
             chosen = index;
         }

@@ -5,10 +5,12 @@
 #include <millipede/base/options.hpp>
 #include <millipede/worker/worker.hpp>
 
-#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -20,16 +22,22 @@ class worker_pool {
     worker_pool(options const& limits, std::span<protocol* const> protocols,
                 std::span<greeting const> greetings = {});
 
-    /// Starts all threads. `on_all_ended` is called by the last thread that ends.
+    /// Starts all threads. `on_all_ended`, which throws nothing, is called by the last that ends.
+    /// \throws std::system_error when there is a thread too few; the others are there by then.
     void start(std::function<void()> on_all_ended);
+    /// `on_all_ended` is not to be called any more.
+    void disregard_end() noexcept;
     /// Any thread.
-    void stop(stop_plan const& plan);
+    void stop(stop_plan const& plan) noexcept;
     /// At once, within `options::stop_timeout`.
-    void stop() { stop({.deadline = limits_->stop_timeout}); }
+    void stop() noexcept { stop({.deadline = limits_->stop_timeout}); }
+    /// Waits until all workers have ended. False when they have not by then.
+    bool wait_until(std::chrono::steady_clock::time_point deadline);
     void join();
 
-    /// Hands the socket to the least loaded worker. False when every worker is full, or the queue
-    /// of the least loaded one is. The acceptor's thread.
+    /// Hands the socket to the least loaded worker that is not stalled; when all are, to the least
+    /// loaded, where it waits for the stall to end. False when that worker is full, or its queue
+    /// is. The acceptor's thread.
     bool place(accepted_socket socket);
     /// Wakes the workers for what was placed; once per batch. The acceptor's thread.
     void wake();
@@ -54,6 +62,7 @@ class worker_pool {
 
   private:
     std::uint64_t load(std::uint32_t index) const noexcept;
+    void one_ended() noexcept;
 
     options const* limits_;
     output_budget output_budget_;
@@ -63,8 +72,10 @@ class worker_pool {
         bool to_wake = false;    ///< There are new ones since the last `wake`.
     };
     std::vector<placement> placed_; // by worker; the acceptor's
-    std::atomic<std::uint32_t> alive_{0};
-    std::function<void()> on_all_ended_;
+    std::mutex mutex_;
+    std::condition_variable all_ended_;
+    std::uint32_t alive_ = 0;            // under the mutex
+    std::function<void()> on_all_ended_; // under the mutex
 };
 
 } // namespace millipede::detail

@@ -5,10 +5,10 @@
 #include <millipede/worker/connection.hpp>
 #include <millipede/worker/worker.hpp>
 
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
+#include <exception>
 #include <new>
+#include <utility>
 
 namespace millipede::detail {
 namespace {
@@ -24,57 +24,49 @@ void broadcast_mail::run(worker& recipient) {
     recipient.begin_broadcast(std::move(message_));
 }
 
-error_code worker::post_admitted(std::unique_ptr<mail> request) {
-    if (!running_.load(std::memory_order_acquire)) return errc::not_running;
-    if (mailbox_.post_admitted(std::move(request)) == mailbox::posted::must_wake)
-        boost::asio::post(context_, [this] { take_mail(); });
-    return {};
-}
-
-void worker::begin_broadcast(std::unique_ptr<broadcast> message) {
+void worker::begin_broadcast(std::unique_ptr<broadcast> message) noexcept {
     broadcasts_.push_back(std::move(message));
     walk_soon();
 }
 
 void worker::walk_soon() noexcept {
-    if (walk_posted_ || broadcasts_.empty()) return;
-    try {
-        boost::asio::post(context_, [this] {
-            walk_posted_ = false;
-            walk();
-        });
-        walk_posted_ = true;
-    } catch (std::bad_alloc const&) {
-        // The next tick tries again.
-    }
+    if (broadcasts_.empty() || std::exchange(walk_posted_, true)) return;
+    post_reserved(context_, walk_memory_, [this] {
+        walk_posted_ = false;
+        walk();
+    });
 }
 
 // One after the other: so every connection gets them in their order.
 void worker::walk() {
     if (broadcasts_.empty()) return;
-    auto& message = *broadcasts_.front();
+    auto& message = broadcasts_.front();
     auto& slots = pool_.all();
     auto end = std::min(message.next_slot + slice_connections, slots.touched());
     in_turn_ = true;
-    for (std::size_t bytes = 0; message.next_slot < end && bytes < slice_bytes_max;
-         ++message.next_slot)
-        bytes += deliver(message, slots[message.next_slot]) ? message.message().size() : 0;
+    for (std::size_t bytes = 0; message.next_slot < end && bytes < slice_bytes_max;) {
+        auto& record = slots[message.next_slot++]; // who ends the thread is not asked once more
+        bytes += deliver(message, record) ? message.message().size() : 0;
+    }
+    note(activity::engine);
     if (message.next_slot >= slots.touched()) broadcasts_.pop_front();
     walk_soon();
     end_turn();
 }
 
-bool worker::deliver(broadcast& message, connection_record& record) noexcept {
+bool worker::deliver(broadcast& message, connection_record& record) {
     if (record.where != connection_record::state::open ||
         record.is(connection_record::close_requested))
         return false;
     basic_connection connection{*this, record};
+    note(activity::filtering);
     try {
         if (!message.reaches(connection, *protocols_[record.protocol])) return false;
     } catch (std::exception const& failure) {
         filter_failed(failure.what());
         return false;
     } catch (...) {
+        if (!std::current_exception()) throw; // the thread is being ended
         filter_failed("not a std::exception");
         return false;
     }

@@ -63,9 +63,40 @@ class broadcast {
     std::uint32_t next_slot = 0;
 
   private:
+    friend class broadcast_queue;
     payload message_;
     overflow_policy policy_;
     broadcast_room* room_ = nullptr;
+    broadcast* next_ = nullptr;
+};
+
+/// Broadcasts in their order. Needs no memory beside theirs: who was admitted cannot be lost. One
+/// thread.
+class broadcast_queue {
+  public:
+    broadcast_queue() = default;
+    ~broadcast_queue() {
+        while (!empty())
+            pop_front();
+    }
+    broadcast_queue(broadcast_queue const&) = delete;
+    broadcast_queue& operator=(broadcast_queue const&) = delete;
+
+    bool empty() const noexcept { return first_ == nullptr; }
+    broadcast& front() noexcept { return *first_; }
+    void push_back(std::unique_ptr<broadcast> message) noexcept {
+        auto* added = message.release();
+        (first_ ? last_->next_ : first_) = added;
+        last_ = added;
+    }
+    void pop_front() noexcept {
+        std::unique_ptr<broadcast> owned{first_};
+        first_ = owned->next_;
+    }
+
+  private:
+    broadcast* first_ = nullptr;
+    broadcast* last_ = nullptr; // of those, if there are any
 };
 
 /// Brings a broadcast to a worker, in its place among what else its sender sends there.

@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <string_view>
 
@@ -77,7 +78,13 @@ class basic_connection {
         return record_->where != detail::connection_record::state::open ||
                record_->is(detail::connection_record::close_requested);
     }
-    void count_message() const noexcept { worker_->count_message(*record_); }
+    /// A message's handler is about to be called.
+    void begin_message(detail::activity what) const noexcept {
+        worker_->count_message(*record_);
+        worker_->note(what);
+    }
+    /// Another of the user's functions is.
+    void begin(detail::activity what) const noexcept { worker_->note(what); }
     /// Call it from a catch block.
     void callback_failed(std::string_view which) const noexcept;
     detail::output& out() const noexcept { return worker_->out(); }
@@ -118,7 +125,12 @@ void worker::converse(connection_record& record, F f) {
     } catch (std::exception const& failure) {
         caught(record, failure.what());
     } catch (...) {
-        caught(record, "not a std::exception");
+        bool ends_thread = !std::current_exception();
+        caught(record, ends_thread ? "it ended the worker's thread" : "not a std::exception");
+        if (ends_thread) { // which the C library insists on
+            output_.finish();
+            throw;
+        }
     }
     output_.finish();
     if (record.extra) pool_.trim(record);

@@ -158,6 +158,7 @@ class dispatcher final : public protocol {
     void on_open(basic_connection& base) override {
         connection_type typed{base, codec_};
         if constexpr (!is_nothing) new (typed.session_memory()) Session{};
+        typed.begin(activity::opening);
         if (open_handler) open_handler(typed);
     }
 
@@ -185,18 +186,22 @@ class dispatcher final : public protocol {
     }
 
     void on_overflow(basic_connection& base, overflow_event const& event) override {
+        if (!overflow_handler) return;
         connection_type typed{base, codec_};
-        if (overflow_handler) overflow_handler(typed, event);
+        typed.begin(activity::overflowing);
+        overflow_handler(typed, event);
     }
 
     void on_drain(basic_connection& base, std::chrono::milliseconds come_back_after) override {
         if (!drain_handler) return;
         connection_type typed{base, codec_};
+        typed.begin(activity::draining);
         drain_handler(typed, come_back_after);
     }
 
     void on_close(basic_connection& base, error_code reason) noexcept override {
         connection_type typed{base, codec_};
+        typed.begin(activity::closing);
         if (close_handler) {
             try {
                 close_handler(typed, reason);
@@ -215,14 +220,16 @@ class dispatcher final : public protocol {
 
     // False when there is no handler.
     bool handle(connection_type& typed, message_type const& message) {
-        typed.count_message();
         if constexpr (has_commands) {
+            typed.begin_message(handling(message.command));
             auto const& page = pages_[message.command >> 8];
             if (page)
                 if (auto const& handler = (*page)[message.command & 0xff]) {
                     handler(typed, message);
                     return true;
                 }
+        } else {
+            typed.begin_message(activity::message);
         }
         if (!any_handler) return false;
         any_handler(typed, message);

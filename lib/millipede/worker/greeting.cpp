@@ -10,10 +10,10 @@
 #include <millipede/worker/tls_context.hpp>
 #include <millipede/worker/worker.hpp>
 
-#include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <array>
-#include <cerrno>
+#include <exception>
 #include <new>
 #include <utility>
 
@@ -52,7 +52,35 @@ status take_proxy_header(connection_record& record, error_code& failure) {
     return status::done;
 }
 
+// Takes over the descriptor, whatever happens. Null when the system or the memory refuses.
+std::unique_ptr<transport> asio_stream(boost::asio::io_context& context, int descriptor,
+                                       error_code& failure) noexcept {
+    bool owned = false;
+    try {
+        boost::asio::ip::tcp::socket stream{context};
+        // The stream only asks whether there is an address family; v6 covers either kind.
+        stream.assign(boost::asio::ip::tcp::v6(), descriptor, failure);
+        owned = !failure;
+        if (owned) return std::make_unique<tcp_transport>(std::move(stream));
+    } catch (std::exception const&) {
+        failure = errc::no_memory;
+    }
+    if (!owned) socket_close(descriptor, false);
+    return nullptr;
+}
+
 } // namespace
+
+connection_record* worker::adopt(accepted_socket socket) {
+    if (socket.greeting != 0) return begin_greeting(socket);
+    auto* record = take_slot(socket);
+    return record ? begin_unless(attach(*record), *record) : nullptr;
+}
+
+connection_record* worker::adopt(std::unique_ptr<transport> stream, std::uint32_t protocol) {
+    auto* record = take_slot({-1, protocol});
+    return record ? begin_unless(attach(*record, std::move(stream)), *record) : nullptr;
+}
 
 // Null, and the socket closed, when all slots are in use.
 connection_record* worker::take_slot(accepted_socket const& socket) noexcept {
@@ -68,20 +96,52 @@ connection_record* worker::take_slot(accepted_socket const& socket) noexcept {
     return nullptr;
 }
 
-void worker::start_stream(connection_record& record) {
-    record.extra->stream->start([this, token = pool_.token_of(record)](edge edges) {
-        in_turn_ = true;
-        handle(token, edges);
-        end_turn();
-    });
+// Has the worker's own set, or where the options say so an Asio stream, announce the edges of the
+// record's socket.
+error_code worker::attach(connection_record& record) noexcept {
+    if (limits_->transport == transport_kind::asio) {
+        error_code failure;
+        auto stream = asio_stream(context_, std::exchange(record.descriptor, -1), failure);
+        return stream ? attach(record, std::move(stream)) : failure;
+    }
+    return ready_.add(record.descriptor, pool_.token_of(record)) ? error_code{} : socket_failure();
 }
 
-// Call it at once: the reason is in errno.
-void worker::cannot_watch(connection_record& record) {
-    log(error) << "worker " << index_
-               << ": epoll_ctl: " << error_code{errno, boost::system::system_category()}.message();
+// The same for what is talked through in the place of a socket.
+error_code worker::attach(connection_record& record, std::unique_ptr<transport> stream) noexcept {
+    try {
+        pool_.extend(record).stream = std::move(stream);
+        record.extra->stream->start([this, token = pool_.token_of(record)](edge edges) {
+            in_turn_ = true;
+            handle(token, edges);
+            end_turn();
+        });
+    } catch (boost::system::system_error const& failure) {
+        return failure.code();
+    } catch (std::exception const&) {
+        return errc::no_memory;
+    }
+    return {};
+}
+
+// Null when it does not begin, or when its handler has ended it.
+connection_record* worker::begin_unless(error_code const& failure, connection_record& record) {
+    if (!failure) return begin_conversation(record);
+    not_adopted(record, failure);
+    return nullptr;
+}
+
+// It has no session, and nobody has heard of it.
+void worker::not_adopted(connection_record& record, error_code const& why) noexcept {
     ++counters_.accept_failures;
     release(record);
+    try {
+        if (auto suppressed = adoptions_.admit(std::chrono::steady_clock::now()))
+            log(error) << "worker " << index_ << ": closed a newcomer: " << why.message() << "; "
+                       << *suppressed << " more suppressed before";
+    } catch (...) {
+        // The counter tells.
+    }
 }
 
 // Null when its handler has ended it.
@@ -97,56 +157,50 @@ connection_record* worker::begin_conversation(connection_record& record) {
     return pool_.find_token(token);
 }
 
-// Owns the socket, and closes it when it answers null.
-std::unique_ptr<transport> worker::asio_stream(int descriptor) {
-    error_code code;
-    boost::asio::ip::tcp::socket stream{context_};
-    // The stream only asks whether there is an address family; v6 covers either kind.
-    stream.assign(boost::asio::ip::tcp::v6(), descriptor, code);
-    if (!code) return std::make_unique<tcp_transport>(std::move(stream));
-    socket_close(descriptor, false);
-    return nullptr;
-}
-
-connection_record* worker::begin_greeting(accepted_socket socket) {
+connection_record* worker::begin_greeting(accepted_socket const& socket) noexcept {
     auto* record = take_slot(socket);
     if (!record) return nullptr;
     pool_.greet(*record, tick_);
-    try {
-        pool_.extend(*record).greeting = socket.greeting;
-    } catch (std::bad_alloc const&) {
-        ++counters_.accept_failures;
-        release(*record);
+    if (auto failure = watch_greeting(*record, socket.greeting)) {
+        not_adopted(*record, failure);
         return nullptr;
     }
-    // For output as well, as it may be TLS: what is unsent waits where the engine does not see it.
-    record->set(flag::output_watched);
-    if (ready_.add_both(socket.descriptor, pool_.token_of(*record))) return record;
-    cannot_watch(*record);
-    return nullptr;
+    return record;
 }
 
-void worker::greet_later(connection_record& record) {
+error_code worker::watch_greeting(connection_record& record, std::uint16_t greeting) noexcept {
+    try {
+        pool_.extend(record).greeting = greeting;
+    } catch (std::bad_alloc const&) {
+        return errc::no_memory;
+    }
+    // For output as well, as it may be TLS: what is unsent waits where the engine does not see it.
+    record.set(flag::output_watched);
+    bool watched = ready_.add_both(record.descriptor, pool_.token_of(record));
+    return watched ? error_code{} : socket_failure();
+}
+
+void worker::greet_later(connection_record& record) noexcept {
     if (record.is(flag::input_waits)) return;
     try {
         waiting_greetings_.push_back(pool_.token_of(record));
-        post_greetings();
-        record.set(flag::input_waits);
     } catch (std::bad_alloc const&) {
-        fail_greeting(record, errc::no_memory);
+        return fail_greeting(record, errc::no_memory);
     }
+    record.set(flag::input_waits);
+    post_greetings();
 }
 
-void worker::post_greetings() {
-    if (greetings_posted_) return;
-    boost::asio::post(context_, [this] { on_waiting_greetings(); });
-    greetings_posted_ = true;
+void worker::post_greetings() noexcept {
+    if (!std::exchange(greetings_posted_, true))
+        post_reserved(context_, greetings_memory_, [this] { on_waiting_greetings(); });
 }
 
 void worker::on_waiting_greetings() {
     greetings_posted_ = false;
     // First, so that nothing that happens to these keeps the others from their turn.
     if (waiting_greetings_.size() > greetings_per_turn) post_greetings();
+    note(activity::engine);
     in_turn_ = true;
     for (std::size_t count = 0; count < greetings_per_turn && !waiting_greetings_.empty();) {
         auto* record = pool_.find_token(waiting_greetings_.front());
@@ -198,27 +252,13 @@ void worker::welcome(connection_record& record) {
     if (record.extra->stream) {
         ++counters_.tls_handshakes;
     } else if (limits_->transport == transport_kind::asio) {
-        if (!hand_to_asio(record)) {
-            ++counters_.accept_failures;
-            return release(record);
-        }
-        start_stream(record);
+        ready_.remove(record.descriptor);
+        if (auto failure = attach(record)) return not_adopted(record, failure);
     }
     begin_conversation(record);
     // What followed the greeting has announced its edge already.
     auto* still = pool_.find_token(token);
     if (still && still->receiving()) receive(*still);
-}
-
-// From the worker's own set. False, and the socket closed, when there is no memory for it.
-bool worker::hand_to_asio(connection_record& record) noexcept {
-    ready_.remove(record.descriptor);
-    try {
-        record.extra->stream = asio_stream(std::exchange(record.descriptor, -1));
-    } catch (std::bad_alloc const&) {
-        return false;
-    }
-    return record.extra->stream != nullptr;
 }
 
 // The server stops. What has come is looked at once more; a handshake is not begun any more.
@@ -267,10 +307,6 @@ void worker::log_failed_greeting(connection_record const& record, error_code con
     } catch (...) {
         // The counters tell.
     }
-}
-
-void worker::log_suppressed_greetings(std::optional<std::uint64_t> count) {
-    if (count) log(warning) << "newcomers that failed to greet: " << *count << " more suppressed";
 }
 
 } // namespace millipede::detail

@@ -68,7 +68,7 @@ bool worker::wake_throttled() {
         auto& record = pool_.all()[slot];
         auto const& sent = pool_.pace_of(record);
         if (message_rate_.has_one(sent.messages, now) && byte_rate_.has_one(sent.bytes, now)) {
-            read_again_later(record); // first: it may throw, and then the next tick tries again
+            read_again_later(record);
             pool_.unthrottle(record, tick_);
         } else {
             pool_.restart(record, tick_);

@@ -31,6 +31,7 @@ class mailbox {
 
     explicit mailbox(std::uint32_t capacity) noexcept : capacity_{capacity} {}
     ~mailbox() {
+        take_rest([](mail&) {});
         while (newest_.load(std::memory_order_relaxed)) // what is destroyed may post again
             take_all([](mail&) {});
     }
@@ -53,17 +54,29 @@ class mailbox {
         return push(std::move(request));
     }
 
-    /// Worker's thread. Calls `f(mail&)`, which must not throw, for every request, oldest first.
+    /// Worker's thread. Calls `f(mail&)` for every request, oldest first. When `f` throws, those
+    /// behind it are kept for the next time. Whoever is told `must_wake` after this knows all that
+    /// the worker's thread did before it.
     template <class F>
     void take_all(F f) {
         mail* oldest = nullptr;
-        auto* request = newest_.exchange(nullptr, std::memory_order_acquire);
+        auto* request = newest_.exchange(nullptr, std::memory_order_acq_rel);
         while (request) {
             auto* next = std::exchange(request->next_, oldest);
             oldest = std::exchange(request, next);
         }
-        while (oldest) {
-            std::unique_ptr<mail> owned{std::exchange(oldest, oldest->next_)};
+        auto** end = &rest_;
+        while (*end)
+            end = &(*end)->next_;
+        *end = oldest;
+        take_rest(f);
+    }
+
+    /// Worker's thread. The same for those alone that an exception left.
+    template <class F>
+    void take_rest(F f) {
+        while (rest_) {
+            std::unique_ptr<mail> owned{std::exchange(rest_, rest_->next_)};
             waiting_.fetch_sub(1, std::memory_order_relaxed);
             f(*owned);
         }
@@ -75,7 +88,7 @@ class mailbox {
         auto* before = newest_.load(std::memory_order_relaxed);
         do {
             added->next_ = before;
-        } while (!newest_.compare_exchange_weak(before, added, std::memory_order_release,
+        } while (!newest_.compare_exchange_weak(before, added, std::memory_order_acq_rel,
                                                 std::memory_order_relaxed));
         return before == nullptr ? posted::must_wake : posted::quietly;
     }
@@ -83,6 +96,7 @@ class mailbox {
     std::uint32_t capacity_;
     std::atomic<std::uint32_t> waiting_{0};
     std::atomic<mail*> newest_{nullptr};
+    mail* rest_ = nullptr; // taken and not run yet, oldest first; the worker's
 };
 
 } // namespace millipede::detail

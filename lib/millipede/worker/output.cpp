@@ -227,12 +227,8 @@ void output::request_close(connection_record& record, error_code reason, closer 
 
 void output::settle_later(connection_record& record) noexcept {
     if (record.is(flag::needs_settling)) return;
-    try {
-        unsettled_.push_back(pool_->token_of(record));
-        record.set(flag::needs_settling);
-    } catch (std::bad_alloc const&) {
-        // The next event of this connection settles it.
-    }
+    record.set(flag::needs_settling);
+    unsettled_.note(pool_->token_of(record));
 }
 
 } // namespace millipede::detail

@@ -4,6 +4,7 @@
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
 #include <millipede/wire/payload.hpp>
+#include <millipede/worker/agenda.hpp>
 #include <millipede/worker/connection_pool.hpp>
 #include <millipede/worker/readiness.hpp>
 
@@ -14,7 +15,6 @@
 #include <memory>
 #include <span>
 #include <utility>
-#include <vector>
 
 namespace millipede::detail {
 
@@ -84,7 +84,7 @@ class output {
                        closer who = closer::engine) noexcept;
 
     /// Connections to flush or close at the end of the turn; `settle` takes the list.
-    std::vector<std::uint64_t>& unsettled() noexcept { return unsettled_; }
+    agenda& unsettled() noexcept { return unsettled_; }
     void settle_later(connection_record& record) noexcept;
 
     /// While a connection is told of its drops: what it and others send meanwhile and find dropped
@@ -120,7 +120,7 @@ class output {
     std::size_t gathered_ = 0;
     std::uint64_t flushes_ = 0; ///< So often pieces left before the handlers were done.
     connection_record* current_ = nullptr;
-    std::vector<std::uint64_t> unsettled_;
+    agenda unsettled_;
     std::size_t watched_bytes_ = SIZE_MAX;
     bool telling_ = false;
 };

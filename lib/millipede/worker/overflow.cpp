@@ -4,10 +4,7 @@
 #include <millipede/worker/protocol.hpp>
 #include <millipede/worker/worker.hpp>
 
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
-#include <new>
 #include <utility>
 
 namespace millipede::detail {
@@ -54,8 +51,12 @@ void worker::count_output() {
     watch_growth();
 }
 
-void worker::ask_to_shed() {
-    boost::asio::post(context_, [this] { watch_output(); });
+void worker::ask_to_shed() noexcept {
+    if (shedding_asked_.exchange(true)) return;
+    post_reserved(context_, ask_memory_, [this] {
+        shedding_asked_ = false; // before the look: who asks now means what comes after it
+        watch_output();
+    });
 }
 
 // From where on growth is worth a look.
@@ -68,18 +69,15 @@ void worker::watch_growth() noexcept {
 
 void worker::watch_output_soon() noexcept {
     if (std::exchange(watch_posted_, true)) return;
-    try {
-        boost::asio::post(context_, [this] {
-            watch_posted_ = false;
-            watch_output();
-        });
-    } catch (std::bad_alloc const&) {
-        watch_posted_ = false; // the next growth tries again
-    }
+    post_reserved(context_, watch_memory_, [this] {
+        watch_posted_ = false;
+        watch_output();
+    });
 }
 
 void worker::watch_output() {
     if (all_output_) all_output_->answered(index_);
+    note(activity::engine);
     in_turn_ = true;
     settle(); // what peers take is not held
     bool more = shed_the_largest();
@@ -88,17 +86,12 @@ void worker::watch_output() {
     if (more) watch_output_soon();
 }
 
-void worker::watch_output_at_tick(std::chrono::steady_clock::time_point now) {
-    log_overflows(overflows_.overdue(now));
-    walk_soon();
+void worker::watch_output_at_tick() {
+    walk_soon(); // if the thread was ended from within a walk
     if (pool_.blocked.empty())
         watch_growth(); // what has left is growth to come
     else
         watch_output();
-}
-
-void worker::log_overflows(std::optional<std::uint64_t> suppressed) {
-    if (suppressed) log(warning) << "output full or shed: " << *suppressed << " more suppressed";
 }
 
 // Once it is used up, whoever needs a buffer, were it for half a message, would have to pay for

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <millipede/worker/handler_memory.hpp>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
@@ -35,13 +37,13 @@ class readiness {
     /// Collects events without waiting. \returns the filled front of `room`.
     std::span<epoll_event> collect(std::span<epoll_event> room) noexcept;
 
-    /// Calls `handler()` from the io_context once there are events.
+    /// Calls `handler()` from the io_context once there are events. The wait stands in `memory`.
     template <class Handler>
-    void async_wait(Handler handler) {
+    void async_wait(handler_memory& memory, Handler handler) {
         set_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                        [handler](boost::system::error_code code) {
+                        reserved(memory, [handler](boost::system::error_code code) {
                             if (!code) handler();
-                        });
+                        }));
     }
     void cancel() { set_.cancel(); }
 

@@ -5,14 +5,14 @@
 #include <millipede/worker/protocol.hpp>
 #include <millipede/worker/worker.hpp>
 
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
+#include <new>
+#include <optional>
+#include <utility>
 
 namespace millipede::detail {
 namespace {
 
-namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 using flag = connection_record::flag;
@@ -37,41 +37,69 @@ bool reads_by_itself(connection_record const& record) {
 
 } // namespace
 
-void worker::stop(stop_plan const& plan) {
-    asio::post(context_, [this, plan] { begin_stop(plan); });
+void worker::stop(stop_plan const& plan) noexcept {
+    std::lock_guard lock{stop_mutex_};
+    if (asked_plan_) { // and the worker has not come to it: sooner than planned
+        asked_plan_->deadline = std::min(asked_plan_->deadline, plan.deadline);
+        asked_plan_->window = 0ms;
+        return;
+    }
+    asked_plan_ = plan;
+    post_reserved(context_, stop_memory_, [this] { begin_stop(); });
 }
 
-void worker::begin_stop(stop_plan const& plan) {
+void worker::begin_stop() {
+    stop_plan plan;
+    {
+        std::lock_guard lock{stop_mutex_};
+        plan = *std::exchange(asked_plan_, std::nullopt);
+    }
     auto now = clock::now();
-    auto deadline = now + plan.deadline;
+    cut_at(now + plan.deadline); // first: there is no stop without a deadline
     if (!stopping_) {
-        take_incoming(); // whoever was accepted gets the answers to what it sent
+        in_turn_ = true;
+        adopt_all(); // whoever was accepted gets the answers to what it sent
+        end_turn();
         stopping_ = true;
         plan_ = plan;
         auto phase = std::uniform_real_distribution{0.0, 1.0}(dice_);
         schedule_ = closing_schedule{pool_.all().in_use(), now, plan.window, phase};
-        cut_at(deadline);
     } else { // sooner than planned
         schedule_ = closing_schedule{};
-        if (deadline < stop_timer_.expiry()) cut_at(deadline);
     }
     end_conversations();
 }
 
-void worker::cut_at(clock::time_point deadline) {
-    stop_timer_.expires_at(deadline);
-    stop_timer_.async_wait([this](error_code code) {
-        if (code) return;
-        cut_all();
-        end_if_stopped();
-    });
+void worker::cut_at(clock::time_point deadline) noexcept {
+    if (!cut_awaited_) {
+        cut_ = deadline;
+        await_cut();
+    } else if (deadline < cut_) {
+        cut_ = deadline;
+        stop_timer_.cancel(); // and it is awaited anew
+    }
+}
+
+void worker::await_cut() noexcept {
+    cut_awaited_ = true;
+    try {
+        stop_timer_.expires_at(cut_);
+        stop_timer_.async_wait(reserved(deadline_memory_, [this](error_code) {
+            if (clock::now() < cut_) return await_cut(); // which has come nearer
+            stopping_ = true; // also when the rest of begin_stop was kept from happening
+            cut_all();
+            end_if_stopped();
+        }));
+    } catch (std::bad_alloc const&) { // for the list of all timers
+        post_reserved(context_, deadline_memory_, [this] { await_cut(); });
+    }
 }
 
 // As many as are due. Nobody is adopted any more: a slot that had its turn stays free.
 void worker::end_conversations() {
     auto due = schedule_.due(clock::now());
-    auto begin = next_to_end_;
-    auto end = std::min(begin + slice, pool_.all().touched());
+    auto end = std::min(next_to_end_ + slice, pool_.all().touched());
+    note(activity::engine);
     in_turn_ = true;
     for (; next_to_end_ < end && ended_ < due; ++next_to_end_) {
         auto& record = pool_.all()[next_to_end_];
@@ -81,15 +109,33 @@ void worker::end_conversations() {
         end_conversation(record);
     }
     end_turn();
-    end_streams(begin, next_to_end_, last_stream_reads_max, counters_.bytes_received);
+    end_streams();
     if (next_to_end_ == pool_.all().touched()) return;
-    if (ended_ < due) {
-        asio::post(context_, [this] { end_conversations(); });
-    } else {
+    if (ended_ < due)
+        end_soon();
+    else
+        await_step();
+}
+
+void worker::end_soon() noexcept {
+    if (std::exchange(ending_posted_, true)) return;
+    post_reserved(context_, ending_memory_, [this] {
+        ending_posted_ = false;
+        end_conversations();
+    });
+}
+
+void worker::await_step() noexcept {
+    if (std::exchange(step_awaited_, true)) return;
+    try {
         step_timer_.expires_after(step);
-        step_timer_.async_wait([this](error_code code) {
-            if (!code) end_conversations();
-        });
+        step_timer_.async_wait(reserved(step_memory_, [this](error_code) {
+            step_awaited_ = false;
+            end_conversations();
+        }));
+    } catch (std::bad_alloc const&) { // for the list of all timers
+        step_awaited_ = false;
+        end_soon();
     }
 }
 
@@ -105,27 +151,38 @@ void worker::end_conversation(connection_record& record) {
     if (still_open() && !reads_by_itself(record)) finish_conversation(record);
 }
 
-// Streams read by themselves, some bytes in each cycle of the io_context: those in the slots from
-// `begin` to `end` are finished when a cycle has brought nothing more.
-void worker::end_streams(std::uint32_t begin, std::uint32_t end, int patience,
-                         std::uint64_t bytes_before) {
+// Streams read by themselves, some bytes in each cycle of the io_context: they are finished when a
+// cycle has brought nothing more. Those whose slots had their turn meanwhile come next.
+void worker::end_streams() {
+    if (streams_posted_ || streams_begin_ == next_to_end_) return;
+    streams_end_ = next_to_end_;
+    give_streams_time(last_stream_reads_max, counters_.bytes_received);
+}
+
+void worker::give_streams_time(int patience, std::uint64_t bytes_before) {
+    note(activity::engine);
     in_turn_ = true;
     std::uint64_t bytes = counters_.bytes_received;
     bool give_time = patience == last_stream_reads_max || (patience > 0 && bytes != bytes_before);
     bool any_left = false;
-    for (auto slot = begin; slot < end; ++slot) {
+    for (auto slot = streams_begin_; slot < streams_end_; ++slot) {
         auto& record = pool_.all()[slot];
         if (record.where != state::open || !reads_by_itself(record)) continue;
         any_left = true;
         if (!give_time) finish_conversation(record);
     }
     end_turn();
-    if (any_left && give_time)
-        asio::post(context_, [this, begin, end, patience, bytes] { // and once more: reads may end
-            asio::post(context_, [this, begin, end, patience, bytes] {
-                end_streams(begin, end, patience - 1, bytes);
-            });
+    if (!any_left || !give_time) {
+        streams_begin_ = streams_end_;
+        return end_streams();
+    }
+    streams_posted_ = true;
+    post_reserved(context_, streams_memory_, [this, patience, bytes] { // once more: reads may end
+        post_reserved(context_, streams_memory_, [this, patience, bytes] {
+            streams_posted_ = false;
+            give_streams_time(patience - 1, bytes);
         });
+    });
 }
 
 // Handles no more input. Who is owed answers gets them first: `answer` comes here once more.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <millipede/worker/handler_memory.hpp>
 #include <millipede/worker/transport.hpp>
 
 #include <boost/asio/buffer.hpp>
@@ -10,6 +11,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -44,7 +46,13 @@ class stream_transport final : public transport {
         auto size = std::min(room.size(), self.read_end - self.read_begin);
         std::memcpy(room.data(), self.input.data() + self.read_begin, size);
         self.read_begin += size;
-        if (self.read_begin == self.read_end) read_more(state_);
+        if (self.read_begin != self.read_end) return {size};
+        try {
+            read_more(state_);
+        } catch (std::bad_alloc const&) { // without another read no edge would tell of the failure
+            self.read_code = boost::asio::error::no_memory;
+            return {0, io_result::status::failed};
+        }
         return {size};
     }
 
@@ -53,12 +61,18 @@ class stream_transport final : public transport {
         if (self.write_code) return {0, io_result::status::failed};
         auto before = self.output.size();
         if (self.writing || before == output_max) return {0, io_result::status::would_block};
-        for (auto const& buffer : buffers) {
-            auto room = output_max - self.output.size();
-            auto const* data = static_cast<std::byte const*>(buffer.iov_base);
-            self.output.insert(self.output.end(), data, data + std::min(room, buffer.iov_len));
+        try {
+            for (auto const& buffer : buffers) {
+                auto room = output_max - self.output.size();
+                auto const* data = static_cast<std::byte const*>(buffer.iov_base);
+                self.output.insert(self.output.end(), data, data + std::min(room, buffer.iov_len));
+            }
+        } catch (std::bad_alloc const&) {
+            self.fail_writing(boost::asio::error::no_memory);
+            return {0, io_result::status::failed};
         }
         if (!self.output.empty()) write_more(state_);
+        if (self.write_code) return {0, io_result::status::failed};
         return {self.output.size() - before};
     }
 
@@ -87,6 +101,12 @@ class stream_transport final : public transport {
 
     struct state {
         explicit state(Stream carrier) : stream{std::move(carrier)} {}
+        void fail_writing(error_code const& why) noexcept {
+            write_code = why;
+            output.clear(); // nobody will take it any more
+        }
+        handler_memory read_memory; // there is one of each at a time
+        handler_memory write_memory;
         Stream stream;
         std::function<void(edge)> announce;
         bool open = false; // announces edges
@@ -102,30 +122,48 @@ class stream_transport final : public transport {
 
     static void read_more(state_pointer const& self) {
         self->stream.async_read_some(
-            boost::asio::buffer(self->input), [self](error_code code, std::size_t size) {
+            boost::asio::buffer(self->input),
+            reserved(self->read_memory, [self](error_code code, std::size_t size) {
                 if (!self->open) return;
                 self->read_begin = 0;
                 self->read_end = size;
                 self->read_code = code;
                 self->announce(code ? edge::readable | edge::hangup : edge::readable);
-            });
+            }));
     }
 
-    static void write_more(state_pointer const& self) {
+    // When it cannot begin to write, `write_code` says why.
+    static void write_more(state_pointer const& self) noexcept {
         self->writing = true;
-        self->stream.async_write_some(boost::asio::buffer(self->output), [self](error_code code,
-                                                                                std::size_t size) {
+        try {
+            self->stream.async_write_some(
+                boost::asio::buffer(self->output),
+                reserved(self->write_memory, [self](error_code code, std::size_t size) {
+                    self->writing = false;
+                    wrote(self, code, size);
+                }));
+        } catch (std::bad_alloc const&) {
             self->writing = false;
-            self->write_code = code;
-            if (code)
-                self->output.clear(); // nobody will take it any more
-            else
-                self->output.erase(self->output.begin(),
-                                   self->output.begin() + static_cast<std::ptrdiff_t>(size));
-            if (!self->open) return;
-            self->announce(code ? edge::readable | edge::writable | edge::hangup : edge::writable);
-            if (self->open && !self->writing && !self->output.empty()) write_more(self);
-        });
+            self->fail_writing(boost::asio::error::no_memory);
+        }
+    }
+
+    static void wrote(state_pointer const& self, error_code code, std::size_t size) {
+        if (code)
+            self->fail_writing(code);
+        else
+            self->output.erase(self->output.begin(),
+                               self->output.begin() + static_cast<std::ptrdiff_t>(size));
+        if (!self->open) return;
+        announce_written(self);
+        if (!self->open || self->writing || self->output.empty()) return;
+        write_more(self);
+        if (self->write_code) announce_written(self);
+    }
+
+    static void announce_written(state_pointer const& self) {
+        bool failed = self->write_code.failed();
+        self->announce(failed ? edge::readable | edge::writable | edge::hangup : edge::writable);
     }
 
     state_pointer state_;

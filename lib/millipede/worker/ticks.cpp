@@ -14,6 +14,7 @@ std::chrono::milliseconds tick_length_for(options const& limits) noexcept {
     for (auto timeout : {limits.idle_timeout, limits.write_timeout, limits.handshake_timeout,
                          limits.first_message_timeout, limits.message_timeout})
         if (timeout > 0ms) length = std::min(length, timeout / 8);
+    if (limits.stall_after > 0ms) length = std::min(length, limits.stall_after / 4); // a beat each
     for (rate_limit rate : {rate_limit{limits.messages_per_second, limits.messages_burst},
                             rate_limit{limits.bytes_per_second, limits.bytes_burst}})
         if (rate.on())

@@ -50,7 +50,8 @@ constexpr bool has(edge set, edge wanted) noexcept {
 ///
 /// - `read` and `write` never wait; they answer `would_block` and later announce an edge;
 /// - a read that brings less than it could hold has drained the input: an edge announces more;
-/// - an edge is announced from the worker's io_context, never from inside a call.
+/// - an edge is announced from the worker's io_context, never from inside a call;
+/// - nothing but `start` throws: no memory is a failure like others.
 ///
 /// Or it talks through a socket in the worker's own set (`in_readiness_set`), which announces for
 /// it; then `start` is not called, and the worker calls `flush` when the socket has room.
@@ -60,7 +61,7 @@ class transport {
   public:
     virtual ~transport() = default;
 
-    /// Begins to announce edges.
+    /// Begins to announce edges. \throws std::bad_alloc, boost::system::system_error
     virtual void start(std::function<void(edge)> announce) = 0;
     virtual io_result read(std::span<std::byte> room) = 0;
     virtual io_result write(std::span<iovec const> buffers) = 0;

@@ -3,8 +3,6 @@
 #include <millipede/worker/protocol.hpp>
 #include <millipede/worker/worker.hpp>
 
-#include <boost/asio/post.hpp>
-
 #include <utility>
 
 namespace millipede::detail {
@@ -34,10 +32,10 @@ edge edges_of(std::uint32_t events) noexcept {
 } // namespace
 
 void worker::wait_for_readiness() {
-    ready_.async_wait([this] {
+    ready_.async_wait(readiness_memory_, [this] {
         try {
             on_readiness();
-        } catch (...) { // no memory; this worker must not go deaf for it
+        } catch (...) { // this worker must not go deaf for it
             wait_for_readiness();
             throw;
         }
@@ -49,10 +47,30 @@ void worker::on_readiness() {
     in_turn_ = true;
     for (int collection = 0; collection < collections_per_turn; ++collection) {
         auto events = ready_.collect(events_);
-        for (auto const& event : events)
-            handle(event.data.u64, edges_of(event.events));
+        auto event = events.begin();
+        try {
+            for (; event != events.end(); ++event)
+                handle(event->data.u64, edges_of(event->events));
+        } catch (...) { // the edges of the others will not come again
+            left_events_ = events.subspan(static_cast<std::size_t>(event - events.begin()) + 1);
+            throw;
+        }
         if (events.size() < worth_another_look) break;
     }
+    end_turn();
+}
+
+// What a turn left that was cut short by an exception, or by the end of its thread.
+void worker::take_up_turn() {
+    in_turn_ = true;
+    while (!left_events_.empty()) {
+        auto event = left_events_.front();
+        left_events_ = left_events_.subspan(1);
+        handle(event.data.u64, edges_of(event.events));
+    }
+    adopt_all();
+    mailbox_.take_rest([this](mail& request) { run_mail(request); });
+    if (stopping_) end_soon();
     end_turn();
 }
 
@@ -60,26 +78,43 @@ void worker::on_readiness() {
 void worker::on_waiting_input() {
     waiting_input_posted_ = false;
     in_turn_ = true;
-    taken_.clear();
-    taken_.swap(waiting_input_);
-    for (auto token : taken_) {
-        auto* record = pool_.find_token(token);
-        if (!record) continue;
-        record->clear(flag::input_waits);
-        if (record->where == state::lingering)
-            discard(*record);
-        else if (record->receiving())
-            read_on(*record);
-    }
+    work_off(waiting_input_, flag::input_waits, [this](connection_record& record) {
+        if (record.where == state::greeting) return; // it waits for another turn: greet_later
+        record.clear(flag::input_waits);
+        if (record.where == state::lingering)
+            discard(record);
+        else if (record.receiving())
+            read_on(record);
+    });
     end_turn();
 }
 
-void worker::end_turn() {
+void worker::end_turn() noexcept {
     settle();
     in_turn_ = false;
-    if (!waiting_input_.empty() && !std::exchange(waiting_input_posted_, true))
-        boost::asio::post(context_, [this] { on_waiting_input(); });
+    if (!waiting_input_.empty()) post_waiting_input();
     end_if_stopped();
+}
+
+void worker::post_waiting_input() noexcept {
+    if (!std::exchange(waiting_input_posted_, true))
+        post_reserved(context_, input_memory_, [this] { on_waiting_input(); });
+}
+
+// Calls `f` for the connections on the list that still have its mark.
+template <class F>
+void worker::work_off(agenda& list, flag mark, F f) {
+    list.work_off(
+        [&](std::uint64_t token) {
+            auto* record = pool_.find_token(token);
+            if (record && record->is(mark)) f(*record);
+        },
+        [&] {
+            for (std::uint32_t slot = 0; slot < pool_.all().touched(); ++slot) {
+                auto& record = pool_.all()[slot];
+                if (record.where != state::free && record.is(mark)) f(record);
+            }
+        });
 }
 
 void worker::handle(std::uint64_t token, edge edges) {
@@ -166,36 +201,28 @@ void worker::writable(connection_record& record) {
     read_again_later(record); // what came meanwhile announced its edge in vain
 }
 
-void worker::read_again_later(connection_record& record) {
+void worker::read_again_later(connection_record& record) noexcept {
     if (record.is(flag::input_waits)) return;
-    waiting_input_.push_back(pool_.token_of(record));
     record.set(flag::input_waits);
-    // Outside of a turn nobody would look at the list.
-    if (!in_turn_ && !std::exchange(waiting_input_posted_, true))
-        boost::asio::post(context_, [this] { on_waiting_input(); });
+    waiting_input_.note(pool_.token_of(record));
+    if (!in_turn_) post_waiting_input(); // outside of a turn nobody would look at the list
 }
 
 // Sends what handlers of other connections queued, and closes what they asked to be closed.
-void worker::settle() {
-    auto& unsettled = output_.unsettled();
-    while (!unsettled.empty()) { // on_close handlers may send to others again
-        settling_.clear();
-        settling_.swap(unsettled);
-        for (auto token : settling_) {
-            auto* record = pool_.find_token(token);
-            if (!record) continue;
-            record->clear(flag::needs_settling);
-            if (record->where != state::open) continue;
-            bool writes = record->has_output() && !record->is(flag::output_blocked) &&
-                          !record->is(flag::close_requested);
-            if (writes && output_.flush_queue(*record) == output::flushed::all) pool_.trim(*record);
-            if (record->extra && record->extra->untold.messages != 0) tell_overflow(*record);
-            settle(*record);
-        }
-    }
+void worker::settle() noexcept {
+    while (!output_.unsettled().empty()) // on_close handlers may send to others again
+        work_off(output_.unsettled(), flag::needs_settling, [this](connection_record& record) {
+            record.clear(flag::needs_settling);
+            if (record.where != state::open) return;
+            bool writes = record.has_output() && !record.is(flag::output_blocked) &&
+                          !record.is(flag::close_requested);
+            if (writes && output_.flush_queue(record) == output::flushed::all) pool_.trim(record);
+            if (record.extra && record.extra->untold.messages != 0) tell_overflow(record);
+            settle(record);
+        });
 }
 
-void worker::settle(connection_record& record) {
+void worker::settle(connection_record& record) noexcept {
     if (record.where != state::open || !record.is(flag::close_requested)) return;
     close(record, record.extra ? record.extra->close_code : error_code{errc::no_memory});
 }

@@ -5,21 +5,14 @@
 #include <millipede/worker/protocol.hpp>
 #include <millipede/worker/ticks.hpp>
 
-#include <boost/asio/post.hpp>
-
-#include <pthread.h>
-
 #include <algorithm>
-#include <string>
+#include <new>
 #include <utility>
 
 namespace millipede::detail {
 namespace {
 
-namespace asio = boost::asio;
 using namespace std::chrono_literals;
-
-thread_local worker* current_worker = nullptr;
 
 // So many connections are expired at a time, before others have their turn.
 constexpr std::uint32_t slice = 1'024;
@@ -77,79 +70,20 @@ worker::~worker() {
     cut_all();
 }
 
-worker* worker::current() noexcept {
-    return current_worker;
-}
-
-error_code worker::post(std::unique_ptr<mail> request) {
-    if (!running_.load(std::memory_order_acquire)) return errc::not_running;
-    switch (mailbox_.post(std::move(request))) {
-    case mailbox::posted::full:
-        return errc::mailbox_full;
-    case mailbox::posted::must_wake:
-        asio::post(context_, [this] { take_mail(); });
-        break;
-    case mailbox::posted::quietly:
-        break;
-    }
-    return {};
-}
-
 void worker::wake() {
-    if (incoming_.must_wake()) asio::post(context_, [this] { take_incoming(); });
-}
-
-void worker::start(std::function<void()> on_ended) {
-    on_ended_ = std::move(on_ended);
-    running_.store(true, std::memory_order_release);
-    thread_ = std::thread{[this] { run(); }};
-}
-
-void worker::join() {
-    if (thread_.joinable()) thread_.join();
-}
-
-void worker::run() {
-    ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
-    begin();
-    // What escapes comes from a handler that the user gave to the executor: the loop goes on.
-    for (bool ended = false; !ended;) {
-        try {
-            context_.run();
-            ended = true;
-        } catch (std::exception const& failure) {
-            posted_handler_failed(failure.what());
-        } catch (...) {
-            posted_handler_failed("not a std::exception");
-        }
-    }
-    running_.store(false, std::memory_order_release);
-    log_suppressed(refusals_.remaining(), failures_.remaining());
-    log_overflows(overflows_.remaining());
-    log_suppressed_greetings(failed_greetings_.remaining());
-    if (on_ended_) on_ended_();
-}
-
-void worker::posted_handler_failed(std::string_view what) noexcept {
-    in_turn_ = false;
-    ++counters_.callback_failures;
-    try {
-        log(error) << "worker " << index_ << ": a posted handler failed: " << what;
-    } catch (...) {
-        // The counter tells.
-    }
-}
-
-void worker::begin() {
-    current_worker = this;
-    running_.store(true, std::memory_order_release);
-    schedule_tick();
-    wait_for_readiness();
+    if (incoming_.must_wake())
+        post_reserved(context_, incoming_memory_, [this] { take_incoming(); });
 }
 
 void worker::take_incoming() {
     incoming_.begin_taking(); // before the first take: what comes later wakes again
     in_turn_ = true;
+    adopt_all();
+    end_turn();
+}
+
+void worker::adopt_all() {
+    note(activity::engine);
     accepted_socket socket;
     while (incoming_.take(socket)) {
         if (stopping_) {
@@ -159,34 +93,6 @@ void worker::take_incoming() {
             adopt(socket);
         }
     }
-    end_turn();
-}
-
-void worker::take_mail() {
-    in_turn_ = true;
-    mailbox_.take_all([this](mail& request) {
-        try {
-            request.run(*this);
-        } catch (std::exception const& failure) {
-            posted_handler_failed(failure.what());
-        }
-    });
-    end_turn();
-}
-
-error_code worker::send(connection_id id, payload message, overflow_policy policy) {
-    auto* record = pool_.find(id);
-    if (!record) {
-        ++counters_.stale_requests;
-        return errc::stale_connection;
-    }
-    bool taken = output_.send(*record, std::move(message), policy);
-    if (!in_turn_ && !std::exchange(settle_posted_, true))
-        asio::post(context_, [this] {
-            settle_posted_ = false;
-            settle();
-        });
-    return taken ? error_code{} : errc::output_full;
 }
 
 // The worker is done with a socket, connection or not.
@@ -195,75 +101,42 @@ void worker::released(source_key source) noexcept {
     ++counters_.released;
 }
 
-void worker::answer(connection_id id, payload message, error_code failure) {
-    auto ends = owed_.settle(id);
-    auto* record = pool_.find(id);
-    if (!record) {
-        if (!message.empty()) ++counters_.stale_requests;
-        return;
-    }
+void worker::schedule_tick() noexcept {
     try {
-        if (!message.empty()) output_.send(*record, std::move(message));
-    } catch (std::bad_alloc const&) {
-        output_.request_close(*record, errc::no_memory);
+        tick_timer_.expires_after(tick_length_);
+        tick_timer_.async_wait(reserved(tick_memory_, [this](error_code code) {
+            if (!code) on_tick();
+        }));
+    } catch (std::bad_alloc const&) { // for the list of all timers: without ticks nothing times out
+        post_reserved(context_, retry_memory_, [this] { schedule_tick(); });
     }
-    if (failure) output_.request_close(*record, failure);
-    if (!ends || record->is(connection_record::close_requested)) return; // closed in this turn
-    if (ends == errc::stopping)
-        finish_conversation(*record);
-    else
-        close(*record, ends);
 }
 
-connection_record* worker::adopt(accepted_socket socket) {
-    if (socket.greeting != 0) return begin_greeting(socket);
-    if (limits_->transport == transport_kind::epoll) return open(socket, nullptr);
-    auto stream = asio_stream(socket.descriptor);
-    if (!stream) {
-        released(socket.source);
-        return nullptr;
+void worker::on_tick() {
+    // Counted, not read off a clock: after a stall, what was active just before it would look
+    // as if it had been idle all the while, and be timed out too early.
+    output_.tick = input_.tick = ++tick_;
+    ++beats_;
+    schedule_tick();
+    log_suppressed(std::chrono::steady_clock::now());
+    watch_output_at_tick();
+    expire();
+}
+
+// Lines that were held back, of kinds whose interval is over; at the end, without a time, of all.
+void worker::log_suppressed(std::optional<std::chrono::steady_clock::time_point> now) noexcept {
+    auto tell = [now](log_limiter& held_back, severity level, char const* kind) {
+        auto count = now ? held_back.overdue(*now) : held_back.remaining();
+        if (count) log(level) << kind << ": " << *count << " more suppressed";
+    };
+    try {
+        tell(refusals_, warning, "refused");
+        tell(failures_, error, "handler failed");
+        tell(overflows_, warning, "output full or shed");
+        tell(failed_greetings_, warning, "newcomers that failed to greet");
+    } catch (...) {
+        // No memory for a line: the counters tell.
     }
-    socket.descriptor = -1;
-    return open(socket, std::move(stream));
-}
-
-connection_record* worker::adopt(std::unique_ptr<transport> stream, std::uint32_t protocol) {
-    return open({-1, protocol}, std::move(stream));
-}
-
-connection_record* worker::open(accepted_socket socket, std::unique_ptr<transport> stream) {
-    auto* record = take_slot(socket);
-    if (!record) return nullptr;
-    if (stream) {
-        pool_.extend(*record).stream = std::move(stream);
-        start_stream(*record);
-    } else if (!ready_.add(socket.descriptor, pool_.token_of(*record))) {
-        cannot_watch(*record);
-        return nullptr;
-    }
-    return begin_conversation(*record);
-}
-
-void worker::schedule_tick() {
-    tick_timer_.expires_after(tick_length_);
-    tick_timer_.async_wait([this](error_code code) {
-        if (code) return;
-        // Counted, not read off a clock: after a stall, what was active just before it would look
-        // as if it had been idle all the while, and be timed out too early.
-        output_.tick = input_.tick = ++tick_;
-        auto now = std::chrono::steady_clock::now();
-        schedule_tick();
-        log_suppressed(refusals_.overdue(now), failures_.overdue(now));
-        watch_output_at_tick(now);
-        log_suppressed_greetings(failed_greetings_.overdue(now));
-        expire();
-    });
-}
-
-void worker::log_suppressed(std::optional<std::uint64_t> refusals,
-                            std::optional<std::uint64_t> failures) {
-    if (refusals) log(warning) << "refused: " << *refusals << " more suppressed";
-    if (failures) log(error) << "handler failed: " << *failures << " more suppressed";
 }
 
 void worker::expire() {
@@ -277,6 +150,7 @@ void worker::expire() {
         }
         return true; // and maybe more
     };
+    note(activity::engine);
     in_turn_ = true;
     bool more = expire_list(pool_.idle, limits_->idle_timeout, [this](connection_record& record) {
         close(record, errc::idle_timeout);
@@ -298,7 +172,11 @@ void worker::expire() {
     more |= expire_list(pool_.lingering, limits_->linger_timeout,
                         [this](connection_record& record) { release(record); });
     end_turn();
-    if (more) asio::post(context_, [this] { expire(); });
+    if (more && !std::exchange(expire_posted_, true))
+        post_reserved(context_, expire_memory_, [this] {
+            expire_posted_ = false;
+            expire();
+        });
 }
 
 // A socket announces room only when a good part of its buffer is free, so a peer that reads slowly

@@ -6,12 +6,15 @@
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
 #include <millipede/base/rate_limit.hpp>
+#include <millipede/worker/activity.hpp>
+#include <millipede/worker/agenda.hpp>
 #include <millipede/worker/broadcast.hpp>
 #include <millipede/worker/closing_schedule.hpp>
 #include <millipede/worker/connection_pool.hpp>
 #include <millipede/worker/departures.hpp>
 #include <millipede/worker/fwd.hpp>
 #include <millipede/worker/greeting.hpp>
+#include <millipede/worker/handler_memory.hpp>
 #include <millipede/worker/handoff.hpp>
 #include <millipede/worker/input.hpp>
 #include <millipede/worker/mailbox.hpp>
@@ -30,12 +33,12 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <span>
 #include <string_view>
 #include <thread>
-#include <vector>
 
 namespace millipede::detail {
 
@@ -45,6 +48,10 @@ namespace millipede::detail {
 /// Life: made (slots allocated) -> `start` (thread runs) -> `stop` (adopts nothing more, answers
 /// what was received, flushes, closes) -> ended (`on_ended` called) -> `join`.
 /// A test may do without the thread: `begin`, and then `context().poll()` by itself.
+///
+/// What leaves the loop as an exception ends nothing: the loop goes on, on the same thread. When
+/// a handler ends the thread itself (pthread_exit), `revive` gives the worker another one.
+/// Connections are kept in both cases.
 class worker {
   public:
     /// \param protocols what listeners speak, by number; outlive the worker.
@@ -68,9 +75,29 @@ class worker {
     /// Where broadcasts are admitted.
     broadcast_room& broadcasts() noexcept { return broadcast_room_; }
     /// Has it shed its largest output holders, if all hold too much and it has the largest.
-    void ask_to_shed();
+    void ask_to_shed() noexcept;
     /// The worker whose thread this is, if it is one.
     static worker* current() noexcept;
+    /// Whether the supervisor has given it up for now.
+    bool stalled() const noexcept { return stalled_.load(std::memory_order_relaxed); }
+    /// Signs of life: one more with every tick, so at least four in `limits.stall_after`.
+    std::uint32_t beats() const noexcept { return beats_.load(); }
+    /// What the thread is at, if it is at anything.
+    activity doing() const noexcept {
+        return in_turn_.load() ? activity_.load() : activity::function;
+    }
+    /// Between the start of the thread and the end of its work, whether it is alive or not.
+    bool running() const noexcept { return running_.load(std::memory_order_acquire); }
+
+    // The supervisor's thread.
+
+    void set_stalled(bool is) noexcept { stalled_.store(is, std::memory_order_relaxed); }
+    /// Whether the thread has ended, and the work has not.
+    bool lost_its_thread() const noexcept { return lost_thread_.load(std::memory_order_acquire); }
+    /// Gives it another thread. \throws std::system_error: there is none to be had, try again later
+    void revive();
+    /// The thread to ask for its stack; nothing while there is none.
+    std::optional<std::thread::native_handle_type> thread() noexcept;
 
     // The acceptor's thread.
     handoff& incoming() noexcept { return incoming_; }
@@ -80,17 +107,20 @@ class worker {
     departures& departed() noexcept { return *departed_; }
 
     // The owner's thread.
+
+    /// \throws std::system_error when there is no thread to be had, std::bad_alloc; then the worker
+    /// is as it was before.
     void start(std::function<void()> on_ended);
-    /// Ends within the plan's deadline, unless a handler holds the thread. A second call can only
+    /// Ends within the plan's deadline, unless a handler holds the thread. Further calls can only
     /// hasten the end.
-    void stop(stop_plan const& plan);
+    void stop(stop_plan const& plan) noexcept;
     /// At once, within `limits.stop_timeout`.
-    void stop() { stop({.deadline = limits_->stop_timeout}); }
+    void stop() noexcept { stop({.deadline = limits_->stop_timeout}); }
     void join();
 
     // The worker's thread from here on.
 
-    /// Takes care of the first timer and of readiness; `start` calls it.
+    /// Makes this thread the worker's.
     void begin();
     /// A socket becomes a connection, or is closed when all slots are in use. Null in that case.
     connection_record* adopt(accepted_socket socket);
@@ -105,7 +135,7 @@ class worker {
         return send(id, std::move(message), limits_->overflow);
     }
     /// A message for many of its connections; later ones wait until it has been walked to all.
-    void begin_broadcast(std::unique_ptr<broadcast> message);
+    void begin_broadcast(std::unique_ptr<broadcast> message) noexcept;
     /// Another thread makes an answer for that connection, which is not closed before: neither
     /// because its peer has ended its stream, nor because the server stops.
     void owe(connection_id id) { owed_.add(id); }
@@ -117,6 +147,8 @@ class worker {
     detail::output& out() noexcept { return output_; }
     connection_pool& pool() noexcept { return pool_; }
     worker_metrics& mutable_counters() noexcept { return counters_; }
+    /// What is begun now: one store, on the way of every message.
+    void note(activity what) noexcept { activity_ = what; }
     /// A message of `record` is about to be handled.
     void count_message(connection_record& record) noexcept {
         ++counters_.messages_received;
@@ -126,64 +158,77 @@ class worker {
                                                    error_code& code) const;
 
   private:
+    // Its thread: thread.cpp
+    void run(bool again);
+    void loop_left(std::string_view why) noexcept;
+
     // Life: worker.cpp
-    void run();
-    void posted_handler_failed(std::string_view what) noexcept;
     void take_incoming();
-    void take_mail();
-    connection_record* open(accepted_socket socket, std::unique_ptr<transport> stream);
+    void adopt_all();
     void released(source_key source) noexcept;
-    void schedule_tick();
-    void log_suppressed(std::optional<std::uint64_t> refusals,
-                        std::optional<std::uint64_t> failures);
+    void schedule_tick() noexcept;
+    void on_tick();
+    void log_suppressed(std::optional<std::chrono::steady_clock::time_point> now) noexcept;
     void expire();
 
     // Its end: stopping.cpp
-    void begin_stop(stop_plan const& plan);
-    void cut_at(std::chrono::steady_clock::time_point deadline);
+    void begin_stop();
+    void cut_at(std::chrono::steady_clock::time_point deadline) noexcept;
+    void await_cut() noexcept;
     void end_conversations();
+    void end_soon() noexcept;
+    void await_step() noexcept;
     void end_conversation(connection_record& record);
-    void end_streams(std::uint32_t begin, std::uint32_t end, int patience,
-                     std::uint64_t bytes_before);
+    void end_streams();
+    void give_streams_time(int patience, std::uint64_t bytes_before);
     void finish_conversation(connection_record& record);
     std::chrono::milliseconds come_back_after();
     void cut_all() noexcept;
     void end_if_stopped();
 
+    // Requests from other threads: requests.cpp
+    void take_mail();
+    void run_mail(mail& request);
+    void request_failed(std::string_view what) noexcept;
+
     // How a connection begins, and what precedes its conversation: greeting.cpp
     connection_record* take_slot(accepted_socket const& socket) noexcept;
-    void start_stream(connection_record& record);
-    void cannot_watch(connection_record& record);
-    std::unique_ptr<transport> asio_stream(int descriptor);
-    bool hand_to_asio(connection_record& record) noexcept;
+    error_code attach(connection_record& record) noexcept;
+    error_code attach(connection_record& record, std::unique_ptr<transport> stream) noexcept;
+    connection_record* begin_unless(error_code const& failure, connection_record& record);
+    void not_adopted(connection_record& record, error_code const& why) noexcept;
     connection_record* begin_conversation(connection_record& record);
-    connection_record* begin_greeting(accepted_socket socket);
-    void greet_later(connection_record& record);
-    void post_greetings();
+    connection_record* begin_greeting(accepted_socket const& socket) noexcept;
+    error_code watch_greeting(connection_record& record, std::uint16_t greeting) noexcept;
+    void greet_later(connection_record& record) noexcept;
+    void post_greetings() noexcept;
     void on_waiting_greetings();
     void greet(connection_record& record);
     io_result::status advance_greeting(connection_record& record, error_code& failure);
     void welcome(connection_record& record);
     void finish_greeting(connection_record& record);
     void fail_greeting(connection_record& record, error_code const& reason) noexcept;
-    void log_suppressed_greetings(std::optional<std::uint64_t> count);
     void log_failed_greeting(connection_record const& record, error_code const& reason, bool in_tls,
                              severity level) noexcept;
 
     // A turn, in which all connections that became ready are read once each: turn.cpp
     void wait_for_readiness();
     void on_readiness();
+    void take_up_turn();
     void on_waiting_input();
-    void end_turn();
+    void post_waiting_input() noexcept;
+    void end_turn() noexcept;
+    template <class F>
+    void work_off(agenda& list, connection_record::flag mark, F f);
     void handle(std::uint64_t token, edge edges);
     void handle_room(connection_record& record, edge edges);
     void handle_aside(connection_record& record, edge edges);
     void read_on(connection_record& record);
     void receive(connection_record& record);
     void writable(connection_record& record);
-    void read_again_later(connection_record& record);
-    void settle();
-    void settle(connection_record& record);
+    void read_again_later(connection_record& record) noexcept;
+    void settle() noexcept;
+    void settle(connection_record& record) noexcept;
 
     // What a peer may not do: limits.cpp
     void note_input(connection_record& record) noexcept;
@@ -196,18 +241,17 @@ class worker {
     // Broadcasts: broadcast.cpp
     void walk_soon() noexcept;
     void walk();
-    bool deliver(broadcast& message, connection_record& record) noexcept;
+    bool deliver(broadcast& message, connection_record& record);
     void filter_failed(std::string_view what) noexcept;
 
     // Output that peers do not take: overflow.cpp
     void tell_overflow(connection_record& record);
     void log_overflow(connection_record const& record, overflow_event const& event) noexcept;
-    void log_overflows(std::optional<std::uint64_t> suppressed);
     void count_output();
     void watch_growth() noexcept;
     void watch_output_soon() noexcept;
     void watch_output();
-    void watch_output_at_tick(std::chrono::steady_clock::time_point now);
+    void watch_output_at_tick();
     bool own_budget_runs_out() noexcept;
     bool shed_the_largest();
     void shed(connection_record& record) noexcept;
@@ -230,6 +274,25 @@ class worker {
     options const* limits_;
     std::span<protocol* const> protocols_;
     std::span<greeting const> greetings_;
+    // For what the engine posts and waits for, each at most once at a time; before the context,
+    // which gives them back.
+    handler_memory readiness_memory_;
+    handler_memory tick_memory_;
+    handler_memory retry_memory_; // of the tick
+    handler_memory incoming_memory_;
+    handler_memory mail_memory_;
+    handler_memory input_memory_;
+    handler_memory settle_memory_;
+    handler_memory expire_memory_;
+    handler_memory greetings_memory_;
+    handler_memory walk_memory_;
+    handler_memory watch_memory_;
+    handler_memory ask_memory_;          // to shed
+    handler_memory stop_memory_;         // from here on in stopping.cpp: what is asked for,
+    handler_memory ending_memory_;       // the chain of conversations that end,
+    handler_memory step_memory_;         // its waits,
+    handler_memory streams_memory_;      // the chain of streams that end,
+    handler_memory deadline_memory_;     // and the last wait of all
     boost::asio::io_context context_{1}; // one thread runs it; any may post to it
     readiness ready_{context_};
     worker_metrics counters_;
@@ -246,21 +309,25 @@ class worker {
     bool notes_input_;                 ///< Whether a limit wants to know what reads came to.
     std::uint64_t messages_noted_ = 0; ///< Of the counters, when it was told last.
     std::uint64_t bytes_noted_ = 0;
-    std::deque<std::unique_ptr<broadcast>> broadcasts_; // the first is under way
+    broadcast_queue broadcasts_; // the first is under way
     boost::asio::steady_timer tick_timer_{context_};
     boost::asio::steady_timer stop_timer_{context_};
     boost::asio::steady_timer step_timer_{context_};
     std::chrono::milliseconds tick_length_;
     std::uint32_t tick_ = 1;
     std::array<epoll_event, 256> events_;
-    std::vector<std::uint64_t> waiting_input_; // connections with more to read
-    std::vector<std::uint64_t> taken_;         // that list while it is worked off
-    std::vector<std::uint64_t> settling_;      // output_.unsettled() while it is worked off
+    std::span<epoll_event> left_events_; // of events_: those behind one whose handler ended it all
+    agenda waiting_input_;               // connections with more to read
     owed_answers owed_;
+    std::mutex stop_mutex_;
+    std::optional<stop_plan> asked_plan_; // under the mutex, until the worker comes to it
     stop_plan plan_;
+    std::chrono::steady_clock::time_point cut_{}; // the deadline, once there is one
     closing_schedule schedule_;
-    std::uint32_t next_to_end_ = 0; // the slots before have had their turn to end
-    std::uint64_t ended_ = 0;       // so many of them, of those that are to end
+    std::uint32_t next_to_end_ = 0;   // the slots before have had their turn to end
+    std::uint64_t ended_ = 0;         // so many of them, of those that are to end
+    std::uint32_t streams_begin_ = 0; // of those slots: their streams may not have ended yet ...
+    std::uint32_t streams_end_ = 0;   // ... and these are given time now
     std::minstd_rand dice_;
     std::deque<std::uint64_t> waiting_greetings_;
     log_limiter failed_greetings_{10, std::chrono::seconds{1}};
@@ -268,13 +335,26 @@ class worker {
     log_limiter refusals_{10, std::chrono::seconds{1}};
     log_limiter failures_{10, std::chrono::seconds{1}};
     log_limiter overflows_{10, std::chrono::seconds{1}};
+    log_limiter adoptions_{1, std::chrono::seconds{1}};
+    log_limiter loop_failures_{10, std::chrono::seconds{1}};
     bool waiting_input_posted_ = false;
     bool settle_posted_ = false;
     bool walk_posted_ = false;
     bool watch_posted_ = false;
-    bool in_turn_ = false;
+    bool expire_posted_ = false;
+    bool ending_posted_ = false;
+    bool step_awaited_ = false;
+    bool streams_posted_ = false;
+    bool cut_awaited_ = false;
     bool stopping_ = false;
+    std::atomic<bool> shedding_asked_{false};
     std::atomic<bool> running_{false};
+    // What the supervisor looks at.
+    single_writer<bool> in_turn_;
+    single_writer<activity> activity_;
+    single_writer<std::uint32_t> beats_;
+    std::atomic<bool> stalled_{false};
+    std::atomic<bool> lost_thread_{false};
     std::function<void()> on_ended_;
     std::thread thread_;
 };

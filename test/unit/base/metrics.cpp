@@ -71,6 +71,9 @@ std::vector<counter> const counters{
     {"tls_failures", &sums::tls_failures},
     {"bad_proxy_headers", &sums::bad_proxy_headers},
     {"abandoned", &sums::abandoned},
+    {"worker_restarts", &sums::worker_restarts},
+    {"stalls", &sums::stalls},
+    {"stalled", &sums::stalled},
 };
 
 } // namespace

@@ -189,6 +189,12 @@ BOOST_AUTO_TEST_CASE(every_limit_outside_of_its_bounds_is_refused_by_name) {
         {"keepalive_idle", [](o& x) { x.keepalive_idle = 32'768s; }},
         {"keepalive_interval", [](o& x) { x.keepalive_interval = 999ms; }},
         {"keepalive_probes", [](o& x) { x.keepalive_probes = 128; }},
+        {"stall_after", [](o& x) { x.stall_after = -1ms; }},
+        {"stall_after", [](o& x) { x.stall_after = 99ms; }},
+        {"stall_after", [](o& x) { x.stall_after = year + 1ms; }},
+        {"stall_signal", [](o& x) { x.stall_signal = -1; }},
+        {"stall_signal", [](o& x) { x.stall_signal = SIGUSR1; }},
+        {"stall_signal", [](o& x) { x.stall_signal = SIGRTMAX + 1; }},
     };
     for (auto const& each : all)
         BOOST_TEST(verdict(each.apply) == each.option);
@@ -253,6 +259,12 @@ BOOST_AUTO_TEST_CASE(every_limit_at_its_bounds_is_accepted) {
         [](o& x) { x.keepalive_idle = 32'767s; },
         [](o& x) { x.keepalive_interval = 1s; },
         [](o& x) { x.keepalive_probes = 127; },
+        [](o& x) { x.stall_after = 0ms; },
+        [](o& x) { x.stall_after = 100ms; },
+        [](o& x) { x.stall_after = year; },
+        [](o& x) { x.stall_signal = 0; },
+        [](o& x) { x.stall_signal = SIGRTMIN; },
+        [](o& x) { x.stall_signal = SIGRTMAX; },
     };
     for (std::size_t index = 0; index < all.size(); ++index)
         BOOST_TEST_CONTEXT("bound " << index) {

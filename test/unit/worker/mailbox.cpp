@@ -225,4 +225,44 @@ BOOST_AUTO_TEST_CASE(a_full_box_of_several_senders_holds_its_capacity_at_most) {
     BOOST_TEST(living == 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_an_exception_leaves_is_kept_and_comes_first) {
+    mailbox box{10};
+    for (int number : {1, 2, 3, 4})
+        post(box, number);
+    numbers seen;
+    auto fail_at_2 = [&](mail& each) {
+        seen.push_back(static_cast<letter&>(each).number);
+        if (seen.back() == 2) throw 7;
+    };
+    BOOST_CHECK_THROW(box.take_all(fail_at_2), int);
+    BOOST_TEST((post(box, 5) == posted::must_wake)); // it was taken as a whole
+    box.take_rest([&](mail& each) {
+        seen.push_back(static_cast<letter&>(each).number);
+        if (seen.back() == 3) post(box, 6);
+    });
+    BOOST_TEST((seen == numbers{1, 2, 3, 4}));
+    BOOST_TEST((taken_from(box) == numbers{5, 6}));
+}
+
+BOOST_AUTO_TEST_CASE(the_rest_comes_before_what_was_posted_since) {
+    mailbox box{10};
+    for (int number : {1, 2})
+        post(box, number);
+    BOOST_CHECK_THROW(box.take_all([](mail&) { throw 7; }), int);
+    post(box, 3);
+    BOOST_TEST((taken_from(box) == numbers{2, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(the_rest_is_destroyed_with_the_box) {
+    std::atomic<int> living{0};
+    {
+        mailbox box{10};
+        for (int number : {1, 2, 3})
+            post(box, number, &living);
+        BOOST_CHECK_THROW(box.take_all([](mail&) { throw 7; }), int);
+        BOOST_TEST(living == 2);
+    }
+    BOOST_TEST(living == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

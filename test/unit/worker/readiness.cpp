@@ -37,6 +37,7 @@ struct fixture {
         context.restart();
         context.poll();
     }
+    millipede::detail::handler_memory memory;
     boost::asio::io_context context;
     millipede::detail::readiness ready{context};
     std::array<epoll_event, 4> room;
@@ -120,7 +121,7 @@ BOOST_FIXTURE_TEST_CASE(the_context_learns_of_events_each_time, fixture) {
     local_pair pair;
     ready.add(pair.ours(), 1);
     int calls = 0;
-    auto wait = [&] { ready.async_wait([&] { ++calls; }); };
+    auto wait = [&] { ready.async_wait(memory, [&] { ++calls; }); };
     wait();
     run();
     BOOST_TEST(calls == 0);

@@ -273,6 +273,44 @@ BOOST_AUTO_TEST_CASE(whatever_operation_fails_while_it_is_being_closed_all_is_gi
     }
 }
 
+BOOST_AUTO_TEST_CASE(whatever_operation_cannot_begin_for_want_of_memory_ends_the_connection) {
+    auto live = [](bench& subject, std::size_t throws_at) {
+        auto pipe = std::make_shared<test::memory_pipe>(subject.subject.context());
+        pipe->throws_at = throws_at;
+        pipe->write_max = 100;
+        subject.adopt(pipe);
+        auto const sent = conversation();
+        for (std::size_t at = 0; at < sent.size(); at += 50) {
+            pipe->deliver(sent.substr(at, 50));
+            subject.run();
+        }
+        return pipe;
+    };
+    std::size_t operations = 0;
+    {
+        bench whole;
+        operations = live(whole, 0)->operations;
+    }
+    for (std::size_t failing = 1; failing <= operations; ++failing) {
+        BOOST_TEST_CONTEXT("operation " << failing << " of " << operations) {
+            bench subject;
+            auto pipe = live(subject, failing);
+            BOOST_TEST(pipe.use_count() == 1); // nothing was kept
+            BOOST_TEST((answers().compare(0, pipe->written.size(), pipe->written) == 0));
+            subject.check_all_given_back();
+            auto const& counters = subject.subject.counters();
+            BOOST_TEST(counters.released.load() == 1U);
+            if (failing == 1) { // it could not be adopted
+                BOOST_TEST(subject.endings.empty());
+                BOOST_TEST(counters.accept_failures.load() == 1U);
+            } else {
+                BOOST_REQUIRE(subject.endings.size() == 1U);
+                BOOST_TEST(subject.endings[0] == boost::asio::error::no_memory);
+            }
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_reason_of_the_end_is_the_right_one) {
     auto ending_after = [](std::string_view input, bool then_ends = false) {
         bench subject;
