@@ -17,6 +17,7 @@ millipede::options calm() {
     limits.idle_timeout = 1h;
     limits.write_timeout = 1h;
     limits.linger_timeout = 1h;
+    limits.stall_after = 0ms;
     return limits;
 }
 
@@ -42,6 +43,16 @@ BOOST_AUTO_TEST_CASE(the_shortest_timeout_decides) {
     auto limits = calm();
     limits.linger_timeout = 400ms;
     BOOST_TEST((tick_length_for(limits) == 200ms));
+}
+
+BOOST_AUTO_TEST_CASE(four_ticks_at_least_come_before_a_worker_counts_as_stalled) {
+    auto limits = calm();
+    limits.stall_after = 2s;
+    BOOST_TEST((tick_length_for(limits) == 500ms));
+    limits.stall_after = 100ms;
+    BOOST_TEST((tick_length_for(limits) == 25ms));
+    limits.stall_after = 1h;
+    BOOST_TEST((tick_length_for(limits) == 1s));
 }
 
 // Else tokens would be lost between two looks, and the rate would be lower than asked for.
