@@ -138,7 +138,7 @@ class bench {
     std::string expect(std::size_t bytes) {
         std::string got;
         bool ended = false;
-        BOOST_TEST(test::eventually([&] {
+        bool came = eventually([&] {
             run();
             // In the clear no more is taken than is asked for: what follows is for the next.
             while (!ended && got.size() < bytes)
@@ -147,7 +147,8 @@ class bench {
                 else
                     break;
             return ended || got.size() >= bytes;
-        }));
+        });
+        BOOST_TEST(came, "expected " << bytes << " bytes, got " << got.size());
         return got;
     }
 
@@ -173,10 +174,10 @@ class bench {
         });
         expect(16);
         auto news = payload{test::bytes_of(test::frame(echo, "news"))};
-        post([news](auto& worker) {
-            worker.begin_broadcast(
-                std::make_unique<millipede::detail::broadcast>(news, overflow_policy::close));
-        });
+        using millipede::detail::broadcast;
+        using millipede::detail::broadcast_mail;
+        BOOST_REQUIRE(!subject_.post_admitted(std::make_unique<broadcast_mail>(
+            std::make_unique<broadcast>(news, overflow_policy::close))));
         expect(12);
         post([this](auto& worker) { worker.owe(id_); });
         post([this, news](auto& worker) { worker.answer(id_, news, {}); });

@@ -40,11 +40,13 @@ BOOST_AUTO_TEST_CASE(a_worker_that_had_no_memory_for_a_while_goes_on_when_there_
 }
 
 BOOST_AUTO_TEST_CASE(a_worker_that_had_no_memory_for_its_first_tick_ticks) {
+    millipede::set_log_level(millipede::fatal);
     auto before = test::failed_allocations();
     bench subject{transport_kind::epoll, bench::begins::without_memory};
     BOOST_TEST(test::failed_allocations() > before);
     subject.converse();
     subject.check();
+    millipede::set_log_level(millipede::info);
 }
 
 BOOST_AUTO_TEST_CASE(a_stop_without_memory_for_its_deadline_is_tried_again) {
