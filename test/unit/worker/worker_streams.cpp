@@ -645,6 +645,41 @@ BOOST_AUTO_TEST_CASE(stopping_answers_what_was_received_and_ends) {
     BOOST_TEST(subject.in_use() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_stop_cuts_a_spread_end_short_whether_that_was_begun_or_not) {
+    for (bool begun : {false, true}) {
+        bench subject;
+        auto first = subject.adopt();
+        auto second = subject.adopt();
+        subject.run();
+        subject.subject.stop({.deadline = 30s, .window = 20s});
+        if (begun) subject.run();
+        BOOST_TEST(subject.endings.size() < 2U);
+        subject.subject.stop();
+        subject.subject.stop(); // once more changes nothing
+        subject.run();
+        BOOST_TEST(subject.endings.size() == 2U);
+        for (auto const& pipe : {first, second})
+            pipe->end_input();
+        subject.run();
+        BOOST_TEST(subject.subject.context().stopped());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_deadline_that_comes_nearer_cuts) {
+    bench subject;
+    auto pipe = subject.adopt();
+    pipe->hold_writes();
+    subject.run();
+    pipe->deliver(test::frame(count));
+    subject.run();
+    subject.subject.stop({.deadline = 30s});
+    subject.run();
+    BOOST_TEST(!subject.subject.context().stopped());
+    subject.subject.stop({.deadline = 20ms});
+    BOOST_TEST(subject.run_until([&] { return subject.subject.context().stopped(); }));
+    BOOST_TEST(subject.in_use() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_worker_destroyed_with_connections_ends_them) {
     {
         bench subject;
