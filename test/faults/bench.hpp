@@ -226,7 +226,8 @@ class bench {
             run();
         }
         BOOST_TEST(test::failed_allocations() > before);
-        BOOST_TEST(subject_.pool().all().in_use() == 1U);
+        // Who was to be told goodbye without memory for it has been closed, if its turn had come.
+        if (!plan.says_goodbye) BOOST_TEST(subject_.pool().all().in_use() == 1U);
         expect(goodbye.size() + 1); // at the most, and the end of the stream
         disconnect();
         BOOST_TEST(test::eventually([&] {
