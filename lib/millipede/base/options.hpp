@@ -112,8 +112,8 @@ struct options {
 
     /// Closes a connection (`errc::first_message_timeout`) that has not sent its first complete
     /// message so long after it began. Runs in place of the idle timeout, and is not longer. Like
-    /// the next one, it comes at most a quarter of it late, or two seconds; and time during which
-    /// the server itself does not read (a pause, output that the peer does not take) does not count.
+    /// the next one, it comes at most a quarter of it late, or two seconds; time during which the
+    /// server itself does not read (a pause, output that is not taken) does not count.
     std::chrono::milliseconds first_message_timeout{0};
 
     /// Closes a connection (`errc::message_timeout`) that has begun a message and not completed it
