@@ -14,25 +14,29 @@ using boost::system::error_code;
 /// Why a connection ended or a call was refused: Millipede's own codes. Errors of the system
 /// (`ECONNRESET` and the like) arrive unchanged, in their own category.
 enum class errc {
-    closed_by_peer = 1,    ///< The peer ended its stream.
-    closed_by_server,      ///< A handler called `connection::close()`.
-    idle_timeout,          ///< Nothing was read for `options::idle_timeout`.
-    write_timeout,         ///< The peer took nothing for `options::write_timeout`.
-    bad_magic,             ///< A frame did not begin with the protocol's magic.
-    bad_size,              ///< A frame's size was below its head's or above the limit.
-    unknown_command,       ///< No handler takes this command, or it is reserved.
-    bad_message,           ///< A message's data does not fit its type (a wrong length).
-    handler_failed,        ///< A handler let an exception escape.
-    output_full,           ///< The bound of unsent output was reached and the policy was to close.
-    buffers_exhausted,     ///< The worker's budget for input and output buffers was used up.
-    no_memory,             ///< The system had no memory for what the connection needed.
-    stopping,              ///< The server stops.
-    stale_connection,      ///< A `connection_id` that no longer names a live connection.
-    mailbox_full,          ///< The worker has `options::mailbox_capacity` requests waiting.
-    not_running,           ///< The server has not been started, or has ended.
-    first_message_timeout, ///< No complete message came for `options::first_message_timeout`.
-    message_timeout,       ///< A message was begun, and not complete in `options::message_timeout`.
-    too_fast,              ///< More messages or bytes per second than the options allow.
+    closed_by_peer = 1, ///< The peer ended its stream.
+    closed_by_server,   ///< A handler called `connection::close()`.
+    idle_timeout,       ///< Nothing was read for `options::idle_timeout`.
+    write_timeout,      ///< The peer took nothing for `options::write_timeout`.
+    bad_magic,          ///< A frame did not begin with the protocol's magic.
+    bad_size,           ///< A frame's size was below its head's or above the limit.
+    unknown_command,    ///< No handler takes this command, or it is reserved.
+    bad_message,        ///< A message's data does not fit its type (a wrong length).
+    handler_failed,     ///< A handler let an exception escape.
+    output_full,        ///< The bound of unsent output was reached and the policy was to close.
+    buffers_exhausted,  ///< The worker's budget for input and output buffers was used up.
+    no_memory,          ///< The system had no memory for what the connection needed.
+    stopping,           ///< The server stops.
+    stale_connection,   ///< A `connection_id` that no longer names a live connection.
+    mailbox_full,       ///< The worker has `options::mailbox_capacity` requests waiting.
+    not_running,        ///< The server has not been started, or has ended.
+
+    /// No complete message came for `options::first_message_timeout`.
+    first_message_timeout,
+    /// A message was begun, and not complete within `options::message_timeout`.
+    message_timeout,
+    /// More messages or bytes per second than the options allow.
+    too_fast,
 };
 
 /// The kinds of endings, for `on_close`: compare a code with one of these.
