@@ -8,6 +8,10 @@ import pathlib
 import signal
 import sys
 
+HERE = pathlib.Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
+sys.path.append(str(HERE.parent / "common"))  # what the tools of perf share
+
 import children
 import machine
 import subjects
@@ -15,8 +19,6 @@ from everything import COMMANDS, Everything
 from failure import Failure, Misuse
 from runner import Bench, Options, check_binaries, present
 
-HERE = pathlib.Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
 ALL = {**COMMANDS, "all": Everything}
 EXIT_INTERRUPTED = 130
 

@@ -13,20 +13,32 @@ PR_SET_PDEATHSIG = 1
 begun = []
 
 
-def start(arguments, core=None, **keywords):
+def start(arguments, core=None, nice=0, **keywords):
     """Starts a program in a session of its own, so that Ctrl-C reaches it through us only.
-    `core` is the one core that it may run on; None: any."""
+    `core` is the one core that it may run on; None: any. `nice` is how much it stands back for
+    the other programs there."""
     libc = ctypes.CDLL(None)
 
     def prepare():
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if core is not None:
             os.sched_setaffinity(0, {core})
+        if nice:
+            os.nice(nice)
+            stand_back(nice)
 
     process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True,
                                preexec_fn=prepare, **keywords)
     begun.append(process)
     return process
+
+
+def stand_back(nice):
+    """Between sessions some kernels share a core by groups, each with a nice value of its own."""
+    try:
+        pathlib.Path("/proc/self/autogroup").write_text(str(nice))
+    except OSError:
+        pass  # this one does not
 
 
 def descendants(pid):

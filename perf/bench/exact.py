@@ -16,6 +16,7 @@ from failure import Failure, Misuse
 from report import Table, number, ratio, verdict
 from runner import Samples, Step
 
+ROUNDS = 3
 CONNECTIONS = 50
 FRAME_BYTES = 64
 TESTED = "millipede"
@@ -78,7 +79,7 @@ class Exact:
     def __init__(self, bench):
         self.bench = bench
         self.lengths = bench.options.pick(USUAL, QUICK)
-        self.rounds = bench.options.rounds_or(1)
+        self.rounds = bench.options.rounds_or(ROUNDS)
         self.samples = Samples()
         self.batches = {}  # subject -> frames for each wait
         self.profiles = {}  # (subject, question) -> (short, long)

@@ -13,6 +13,7 @@ FLOODS = {"alone": None,
           "depth": {"connections": 1, "size": 64, "depth": 1_000},
           "bulk": {"connections": 1, "size": 65_535, "depth": 16}}
 TITLES = {"alone": "alone", "depth": "beside 64 bytes x 1,000", "bulk": "beside 64 KiB x 16"}
+FLOOD_NICE = 19  # the witness is scheduled before it: what delays the witness is the server
 HOLD_SECONDS = 60  # the flood may outlast the witness by so much, and is ended then
 
 
@@ -45,8 +46,8 @@ class Fairness:
         with self.bench.server(subject) as server:
             beside = None
             if FLOODS[flood]:
-                beside = self.bench.load(server, "echo", marks=True, **FLOODS[flood],
-                                         seconds=seconds + HOLD_SECONDS)
+                beside = self.bench.load(server, "echo", marks=True, nice=FLOOD_NICE,
+                                         **FLOODS[flood], seconds=seconds + HOLD_SECONDS)
                 beside.wait_running()
             witness = self.bench.findings(server, "echo", rate=WITNESS_PER_SECOND,
                                           seconds=seconds, **WITNESS)
@@ -89,7 +90,7 @@ class Fairness:
         else:
             notes.append(f"Witness: {WITNESS['connections']} connections, "
                          f"{WITNESS_PER_SECOND:,} 64-byte echoes a second in all, open loop. It "
-                         "shares its core with the flood's client.")
+                         "shares its core with the flood's client, which stands back for it.")
         return Table(f"Latency of the witness, {TITLES[flood]}", head, rows, notes)
 
     def document(self):

@@ -76,12 +76,23 @@ class Scale:
         for figure in ("ready_ms", "private_bytes"):
             self.samples.add(f"start-{places}", TESTED, figure, round_number, found[figure])
 
-    def growth(self, name):
+    def growth(self, cost_of):
         """By which part the dearest count from FLAT_FROM on exceeds the cheapest."""
-        costs = [questions.middle(self.samples.all(f"requests-{count}", name, "cpu_us"))
-                 for count in self.counts if count >= FLAT_FROM]
+        costs = [cost_of(f"requests-{count}") for count in self.counts if count >= FLAT_FROM]
         costs = [cost for cost in costs if cost]
         return max(costs) / min(costs) - 1 if len(costs) > 1 else None
+
+    def growths(self):
+        """(what, growth) of each subject, and of TESTED's ratio to the floor: that leaves out what
+        the kernel takes more for more sockets."""
+        floor = self.bench.floor.name
+        found = [(subject.name, self.growth(lambda question, name=subject.name: questions.middle(
+            self.samples.all(question, name, "cpu_us")))) for subject in self.chosen]
+        if floor != TESTED and any(subject.name == TESTED for subject in self.chosen):
+            found.append((f"{TESTED}, as a ratio to {floor}", self.growth(
+                lambda question: questions.median_ratio(
+                    self.samples, question, TESTED, floor, "cpu_us"))))
+        return [(what, growth) for what, growth in found if growth is not None]
 
     def passed(self):
         return None
@@ -107,13 +118,10 @@ class Scale:
                                  self.samples, question, subject.name, floor, "cpu_us")),
                              number(questions.middle(rates))])
         notes = []
-        for subject in self.chosen:
-            growth = self.growth(subject.name)
-            if growth is not None:
-                level = "level" if growth <= FLAT_WITHIN else "not level"
-                notes.append(f"{subject.name}, from {FLAT_FROM:,} connections on: dearest over "
-                             f"cheapest {figures.percent(growth)}: {level} "
-                             f"(within {FLAT_WITHIN * 100:.0f} %)")
+        for what, growth in self.growths():
+            level = "level" if growth <= FLAT_WITHIN else "not level"
+            notes.append(f"{what}, from {FLAT_FROM:,} connections on: dearest over cheapest "
+                         f"{figures.percent(growth)}: {level} (within {FLAT_WITHIN * 100:.0f} %)")
         return Table("Cost of a 64-byte echo by number of connections", [
             "subject", "connections", "server us each", "min..max", "ratio", "requests/s"],
             rows, notes)

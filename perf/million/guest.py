@@ -118,7 +118,8 @@ class Guest:
                 try:
                     line = lines.get(timeout=max(deadline - time.monotonic(), 0))
                 except queue.Empty:
-                    raise Failure("time is up (--timeout): the guest was ended" + self.traces()) from None
+                    raise Failure("time is up (--timeout): the guest was ended" +
+                                  self.traces()) from None
                 if line is None:
                     return
                 record.write(line)

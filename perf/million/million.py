@@ -12,7 +12,12 @@ import re
 import sys
 import tempfile
 
+HERE = pathlib.Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
+sys.path.append(str(HERE.parent / "common"))  # what the tools of perf share
+
 import figures
+import machine as machines
 import plan as plans
 import report
 from failure import Failure, Misuse
@@ -124,8 +129,9 @@ def run(arguments):
     faults = figures.differences(plan, outcome)
     print(report.as_text(outcome, numbers, faults))
     if arguments.json:
-        arguments.json.write_text(json.dumps(report.as_json(outcome, numbers, faults), indent=1)
-                                  + "\n")
+        document = {"machine": machines.describe(arguments.bin, REPOSITORY),
+                    **report.as_json(outcome, numbers, faults)}
+        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
     return 1 if faults else 0
 
 

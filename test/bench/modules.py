@@ -3,5 +3,6 @@
 import pathlib
 import sys
 
-BENCH = pathlib.Path(__file__).resolve().parents[2] / "perf" / "bench"
-sys.path.insert(0, str(BENCH))
+PERF = pathlib.Path(__file__).resolve().parents[2] / "perf"
+BENCH = PERF / "bench"
+sys.path[:0] = [str(BENCH), str(PERF / "common")]

@@ -237,9 +237,20 @@ class Scale(unittest.TestCase):
         command = scale.Scale(bench())
         for count, cost in zip(scale.CONNECTIONS, (9.0, 4.0, 4.2, 4.4, 5.0)):
             command.samples.add(f"requests-{count}", "millipede", "cpu_us", 0, cost)
-        self.assertAlmostEqual(command.growth("millipede"), 0.25)
-        self.assertIsNone(command.growth("raw-epoll"))
+        self.assertEqual([what for what, _ in command.growths()], ["millipede"])
+        self.assertAlmostEqual(command.growths()[0][1], 0.25)
         self.assertIn("+25.00 %: not level", command.requests_table().notes[0])
+
+    def test_growth_beyond_the_floors(self):
+        command = scale.Scale(bench())
+        for count, cost, floor in zip(scale.CONNECTIONS, (9.0, 4.0, 4.2, 4.4, 5.0),
+                                      (9.0, 4.0, 4.0, 4.0, 5.0)):
+            command.samples.add(f"requests-{count}", "millipede", "cpu_us", 0, cost)
+            command.samples.add(f"requests-{count}", "raw-epoll", "cpu_us", 0, floor)
+        growths = dict(command.growths())
+        self.assertAlmostEqual(growths["raw-epoll"], 0.25)
+        self.assertAlmostEqual(growths["millipede, as a ratio to raw-epoll"], 0.1)
+        self.assertIn("+10.00 %: level", command.requests_table().notes[2])
 
     def test_start_is_told_by_places(self):
         command = scale.Scale(bench())

@@ -4,7 +4,8 @@ import json
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "perf" / "million"))
+PERF = pathlib.Path(__file__).resolve().parents[2] / "perf"
+sys.path[:0] = [str(PERF / "million"), str(PERF / "common")]
 
 ROLLUP = """55c1a000-7ffd2000 ---p 00000000 00:00 0                          [rollup]
 Rss:                9000 kB

@@ -38,6 +38,7 @@ class Native(unittest.TestCase):
         self.assertEqual(status, 0, text)
         self.assertEqual((figures["online"], figures["established"]), (CONNECTIONS, CONNECTIONS))
         self.assertEqual(figures["differences"], [])
+        self.assertGreater(figures["machine"]["cores"], 0)
         self.assertGreaterEqual(figures["echoes_verified"], SAMPLE)
         self.assertIsNone(figures["kernel_bytes_per_connection"])
         self.assertGreater(figures["opening_seconds"], 0)

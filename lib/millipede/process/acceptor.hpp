@@ -12,6 +12,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <poll.h>
+
 #include <chrono>
 #include <cstdint>
 #include <list>
@@ -46,6 +48,7 @@ class acceptor {
 
     void wait(listener& from);
     void accept_batch(listener& from);
+    void accept_rush();
     bool accept_one(listener& from);
     void let_in(accepted_socket newcomer);
     void refuse(int descriptor);
@@ -60,6 +63,8 @@ class acceptor {
     admission admission_;
     spare_descriptor spare_;
     std::list<listener> listeners_; // handlers keep references
+    std::vector<pollfd> polled_;    ///< The same, in their order.
+    std::chrono::steady_clock::time_point last_batch_{};
     boost::asio::steady_timer pause_timer_;
     bool paused_ = false;
     std::optional<std::chrono::steady_clock::time_point> exhausted_since_;
