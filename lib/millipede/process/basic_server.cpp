@@ -86,9 +86,12 @@ void basic_server::start() {
 void basic_server::listen() {
     endpoints_.clear();
     try {
-        for (std::size_t index = 0; index < limits_.listen.size(); ++index)
-            endpoints_.push_back(acceptor_->listen(parse_endpoint(limits_.listen[index].endpoint),
-                                                   0, greeting_of_listener_[index]));
+        for (std::size_t index = 0; index < limits_.listen.size(); ++index) {
+            auto const& wanted = limits_.listen[index];
+            endpoints_.push_back(acceptor_->listen(parse_endpoint(wanted.endpoint), 0,
+                                                   greeting_of_listener_[index],
+                                                   wanted.proxy_protocol));
+        }
     } catch (...) { // as if nothing had happened: start() may be tried again
         endpoints_.clear();
         acceptor_.reset();
