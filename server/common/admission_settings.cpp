@@ -46,11 +46,11 @@ void add_peer_settings(settings_table& table, millipede::options& limits) {
     table.add(time_setting("message-timeout",
                            "close when a message is not whole in TIME; 0s: never",
                            limits.message_timeout));
-    table.add(number_setting("messages-per-second", "messages per connection [no limit]",
+    table.add(number_setting("messages-per-second", "messages of one connection [no limit]",
                              limits.messages_per_second, 0, per_second_max));
     table.add(number_setting("messages-burst", "... so many at once [a second's worth]",
                              limits.messages_burst, 0, per_second_max));
-    table.add(number_setting("bytes-per-second", "bytes per connection [no limit]",
+    table.add(number_setting("bytes-per-second", "bytes of one connection [no limit]",
                              limits.bytes_per_second, 0, bytes_max));
     table.add(number_setting("bytes-burst", "... so many at once [a second's worth]",
                              limits.bytes_burst, 0, bytes_max));

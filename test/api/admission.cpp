@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(every_ending_makes_room_for_its_source) {
             ++ended;
             BOOST_TEST(eventually([&] { return host.totals().released == ended; }));
         };
-        for (int times = 0; times < 3; ++times) {
+        for (int times = 0; times < 2; ++times) {
             in_and_out([](raw_client& client) { client.close(); });
             in_and_out([](raw_client& client) { client.reset(); });
             in_and_out([](raw_client& client) {

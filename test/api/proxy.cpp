@@ -127,6 +127,20 @@ BOOST_AUTO_TEST_CASE(handlers_see_the_client_that_the_header_names) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(limits_per_source_do_not_take_the_proxy_for_its_clients) {
+    auto wanted = proxied_options();
+    wanted.connections_per_source_max = 1;
+    host_type host{wanted};
+    host.start();
+    auto one = host.connect();
+    auto two = host.connect();
+    for (auto* client : {&one, &two}) {
+        client->send(header + test::frame(echo, "in"));
+        BOOST_TEST((client->read_frame() == test::frame(echo, "in")));
+    }
+    BOOST_TEST(host.server.metrics().newcomers_over_source_limit == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_header_cut_at_every_byte_is_read) {
     host_type host{proxied_options()};
     host.start();

@@ -54,7 +54,7 @@ class Newcomers(NetTest):
     def test_counts_per_source_go_down_under_churn(self):
         server = self.serve(connections_per_source_max=30, connections=500)
         swarm = self.swarm(server)
-        for number in range(10):
+        for number in range(6):
             clients = swarm.open(30 * len(Swarm.SOURCES) // 2)  # half of what is allowed
             (swarm.close if number % 2 else swarm.reset)(clients)
             wait_until(lambda: server.online() == 0, "nobody to be online")
@@ -142,7 +142,7 @@ class SlowMessages(NetTest):
 
 
 class Rates(NetTest):
-    """--messages-per-second, --bytes-per-second, --over-rate."""
+    """--messages-per-second, --over-rate."""
 
     def test_a_flood_is_slowed_down_and_nothing_is_lost(self):
         server = self.serve(messages_per_second=100, messages_burst=20)
@@ -165,14 +165,6 @@ class Rates(NetTest):
         server.stop()
         self.assertEqual(server.totals()["too_fast"], 1)
         self.assertTrue(server.log("warning", contains="too fast"))
-
-    def test_bytes(self):
-        server = self.serve(bytes_per_second=200_000, bytes_burst=20_000)
-        client = self.connect(server)
-        packets = echo(bytes(1992)) * 100
-        begin = time.monotonic()
-        self.assertEqual(client.exchange(packets, len(packets)), packets)
-        self.assertGreater(time.monotonic() - begin, 0.75)
 
     def test_a_flood_holds_little_memory(self):
         server = self.serve(messages_per_second=1, messages_burst=1, stop_timeout="1s")

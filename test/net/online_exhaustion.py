@@ -33,6 +33,8 @@ def limit_descriptors(server, count):
     return before[0]
 
 
+@unittest.skipIf(SANITIZER == "address", "the sanitizer asks through a pipe whether memory may be "
+                 "read, and takes a vtable for none when there is no descriptor for it")
 class Exhaustion(NetTest):
     """More clients than descriptors."""
 
@@ -103,7 +105,7 @@ class Exhaustion(NetTest):
         self.crowd(server)
         waiting = [Client(server.address) for _ in range(150)]
         begin, used, ends = time.monotonic(), processor_seconds(server), 0
-        while time.monotonic() - begin < 3:
+        while time.monotonic() - begin < 2:
             for index, client in enumerate(waiting):
                 client.socket.setblocking(False)
                 try:
@@ -120,7 +122,7 @@ class Exhaustion(NetTest):
         share = (processor_seconds(server) - used) / (time.monotonic() - begin)
         for client in waiting:
             client.close()
-        print(f"exhausted, {ends} sent away in 3 s: {share:.1%} of a core")
+        print(f"exhausted, {ends} sent away in 2 s: {share:.1%} of a core")
         self.assertGreater(ends, 150)
         if not SANITIZER:
             self.assertLess(share, 0.05)

@@ -135,7 +135,8 @@ struct options {
     std::uint32_t connections_max = 0;
 
     /// Connections of one source address: an IPv4 address, or the first 64 bits of an IPv6 one,
-    /// which is what one subscriber has. Costs 8 bytes per connection when on.
+    /// which is what one subscriber has. Costs 8 bytes per connection when on. Not counted on
+    /// listeners with `proxy_protocol`, whose newcomers all come from the proxy.
     std::uint32_t connections_per_source_max = 0;
 
     /// New connections per second, of all sources together; up to 1,000,000 ...
@@ -151,9 +152,8 @@ struct options {
 
     /// Closes a connection (`errc::first_message_timeout`) that has not sent its first complete
     /// message so long after it began. Runs in place of the idle timeout, and is not longer. Like
-    /// the next one, it comes at most a quarter of it late, or two seconds; and time during which
-    /// the server itself does not read (a pause, output that the peer does not take) does not
-    /// count.
+    /// the next one, it comes at most a quarter of it late, or two seconds; time during which the
+    /// server itself does not read (a pause, output that is not taken) does not count.
     std::chrono::milliseconds first_message_timeout{0};
 
     /// Closes a connection (`errc::message_timeout`) that has begun a message and not completed it

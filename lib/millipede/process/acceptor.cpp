@@ -70,7 +70,8 @@ acceptor::acceptor(asio::io_context& context, worker_pool& workers, options cons
     : workers_{&workers}, limits_{&limits}, admission_{limits, workers}, pause_timer_{context} {}
 
 asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint,
-                                         std::uint32_t protocol, std::uint16_t greeting) {
+                                         std::uint32_t protocol, std::uint16_t greeting,
+                                         bool through_proxy) {
     asio::ip::tcp::acceptor socket{pause_timer_.get_executor()};
     try {
         socket.open(endpoint.protocol());
@@ -84,7 +85,7 @@ asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint
         throw listen_error{to_string(endpoint), failure.code()};
     }
     polled_.push_back({socket.native_handle(), POLLIN, 0});
-    listeners_.push_back({std::move(socket), protocol, greeting, false});
+    listeners_.push_back({std::move(socket), protocol, greeting, through_proxy, false});
     return listeners_.back().socket.local_endpoint();
 }
 
@@ -128,7 +129,7 @@ void acceptor::accept_rush() {
         if (::poll(polled_.data(), polled_.size(), static_cast<int>(rush_gap.count())) <= 0) return;
         auto polled = polled_.begin();
         for (auto& from : listeners_)
-            if (polled++->revents != 0) accept_batch(from);
+            if (polled++->revents != 0 && !paused_) accept_batch(from);
         last_batch_ = std::chrono::steady_clock::now();
     }
 }
@@ -143,7 +144,7 @@ void acceptor::accept_batch(listener& from) {
 bool acceptor::accept_one(listener& from) {
     asio::ip::tcp::endpoint peer;
     auto peer_size = static_cast<socklen_t>(peer.capacity());
-    bool asks = admission_.asks_for_source();
+    bool asks = admission_.asks_for_source() && !from.through_proxy;
     int descriptor = ::accept4(from.socket.native_handle(), asks ? peer.data() : nullptr,
                                asks ? &peer_size : nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
@@ -219,7 +220,8 @@ void acceptor::shed(listener& from) {
         }
         if (spare_.refill()) { // there is room for both: descriptors have come back
             recovered();
-            let_in({newcomer, from.protocol, source_of(newcomer), from.greeting});
+            auto source = from.through_proxy ? source_key{} : source_of(newcomer);
+            let_in({newcomer, from.protocol, source, from.greeting});
             return;
         }
         ++counters_.accepted;

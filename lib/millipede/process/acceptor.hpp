@@ -33,7 +33,8 @@ class acceptor {
     /// of the newcomers first, by their number for it.
     /// \throws listen_error
     boost::asio::ip::tcp::endpoint listen(boost::asio::ip::tcp::endpoint const& endpoint,
-                                          std::uint32_t protocol, std::uint16_t greeting = 0);
+                                          std::uint32_t protocol, std::uint16_t greeting = 0,
+                                          bool through_proxy = false);
     void start();
     /// Closes all listeners: from now on the kernel refuses connections.
     void stop();
@@ -45,6 +46,7 @@ class acceptor {
         boost::asio::ip::tcp::acceptor socket;
         std::uint32_t protocol;
         std::uint16_t greeting;
+        bool through_proxy;   ///< The source address is a proxy's, and says nothing of the client.
         bool waiting = false; ///< For newcomers; at most one wait each.
     };
 

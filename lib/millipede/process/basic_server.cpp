@@ -118,9 +118,12 @@ void basic_server::abandon_start() noexcept {
 }
 
 void basic_server::listen() {
-    for (std::size_t index = 0; index < limits_.listen.size(); ++index)
-        endpoints_.push_back(acceptor_->listen(parse_endpoint(limits_.listen[index].endpoint), 0,
-                                               greeting_of_listener_[index]));
+    for (std::size_t index = 0; index < limits_.listen.size(); ++index) {
+        auto const& wanted = limits_.listen[index];
+        endpoints_.push_back(acceptor_->listen(parse_endpoint(wanted.endpoint), 0,
+                                               greeting_of_listener_[index],
+                                               wanted.proxy_protocol));
+    }
 }
 
 void basic_server::log_budget() const {

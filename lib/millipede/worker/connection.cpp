@@ -26,6 +26,9 @@ void basic_connection::pause_receiving() noexcept {
 void basic_connection::resume_receiving() {
     if (!record_->is(flag::input_paused)) return;
     record_->clear(flag::input_paused);
+    // A message that is awaited has its whole time from now on: it was we who did not read.
+    bool awaited = record_->is(flag::awaits_first) || record_->is(flag::awaits_rest);
+    if (awaited && record_->receiving()) worker_->pool().restart(*record_, out().tick);
     worker_->resume_soon(*record_);
 }
 
