@@ -16,12 +16,15 @@ namespace millipede {
 /// the same slot, which at 40,000 new connections per second on one single slot is 29 hours.
 class connection_id {
   public:
+    /// The limits named above.
     static constexpr std::uint32_t workers_max = 1U << 8;
+    /// \copydoc workers_max
     static constexpr std::uint32_t slots_max = 1U << 24;
 
     /// The name of no connection.
     constexpr connection_id() noexcept = default;
 
+    /// From its parts, each within its limit.
     constexpr connection_id(std::uint32_t worker, std::uint32_t slot,
                             std::uint32_t generation) noexcept
         : value_{std::uint64_t{worker} << 56 | std::uint64_t{slot} << 32 | generation} {}
@@ -33,13 +36,17 @@ class connection_id {
         return id;
     }
 
+    /// All of it, to be stored or sent elsewhere; 0 for the name of no connection.
     constexpr std::uint64_t value() const noexcept { return value_; }
+    /// The index of the connection's worker.
     constexpr std::uint32_t worker() const noexcept {
         return static_cast<std::uint32_t>(value_ >> 56);
     }
+    /// Its slot in the pool of that worker.
     constexpr std::uint32_t slot() const noexcept {
         return static_cast<std::uint32_t>(value_ >> 32) & (slots_max - 1);
     }
+    /// Which of the slot's owners it is.
     constexpr std::uint32_t generation() const noexcept {
         return static_cast<std::uint32_t>(value_);
     }
@@ -47,6 +54,7 @@ class connection_id {
     /// False for the name of no connection. True does not mean that the connection is still there.
     constexpr explicit operator bool() const noexcept { return value_ != 0; }
 
+    /// Any order that is the same everywhere, for maps and sets.
     friend constexpr auto operator<=>(connection_id, connection_id) noexcept = default;
 
   private:
@@ -55,9 +63,11 @@ class connection_id {
 
 } // namespace millipede
 
+/// \cond
 template <>
 struct std::hash<millipede::connection_id> {
     std::size_t operator()(millipede::connection_id id) const noexcept {
         return std::hash<std::uint64_t>{}(id.value());
     }
 };
+/// \endcond

@@ -58,8 +58,10 @@ enum class close_reason {
 /// An endpoint that cannot be listened on; `what()` names it and says why.
 class listen_error : public std::runtime_error {
   public:
+    /// \p endpoint as it was written; \p why the system refused it.
     listen_error(std::string const& endpoint, error_code const& why)
         : std::runtime_error{"cannot listen on " + endpoint + ": " + why.message()}, code_{why} {}
+    /// Why.
     error_code const& code() const noexcept { return code_; }
 
   private:
@@ -80,7 +82,9 @@ close_reason reason_of(error_code const& code) noexcept;
 
 } // namespace millipede
 
+/// \cond
 template <>
 struct boost::system::is_error_code_enum<millipede::errc> : std::true_type {};
 template <>
 struct boost::system::is_error_condition_enum<millipede::close_reason> : std::true_type {};
+/// \endcond

@@ -27,6 +27,7 @@ class log_file_error : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/// Where log lines go, and which.
 struct log_options {
     /// Lines below it are not even formatted.
     severity level = severity::info;

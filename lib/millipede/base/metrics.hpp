@@ -13,15 +13,22 @@ namespace millipede {
 template <class T>
 class single_writer {
   public:
+    /// Changes it. The one thread that writes.
     single_writer& operator+=(T amount) noexcept { return *this = load() + amount; }
+    /// \copydoc operator+=
     single_writer& operator-=(T amount) noexcept { return *this = load() - amount; }
+    /// \copydoc operator+=
     single_writer& operator++() noexcept { return *this += 1; }
+    /// \copydoc operator+=
     single_writer& operator--() noexcept { return *this -= 1; }
+    /// \copydoc operator+=
     single_writer& operator=(T value) noexcept {
         value_.store(value, std::memory_order_relaxed);
         return *this;
     }
+    /// Its value at this moment, or one that it had just before. Any thread.
     T load() const noexcept { return value_.load(std::memory_order_relaxed); }
+    /// \copydoc load
     operator T() const noexcept { return load(); }
 
   private:
@@ -47,10 +54,10 @@ struct basic_metrics {
     Cell closed_by_server{}; ///< ... because a handler closed it.
     Cell handler_failures{}; ///< ... because a handler let an exception escape.
     Cell cut{}; ///< Connections cut off before all had left: stop deadline, write timeout, shed.
-    Cell released{}; ///< Sockets that workers are done with, connections or not.
-    Cell messages_received{};
-    Cell bytes_received{};
-    Cell bytes_sent{};
+    Cell released{};                ///< Sockets that workers are done with, connections or not.
+    Cell messages_received{};       ///< Complete messages given to handlers.
+    Cell bytes_received{};          ///< Bytes read from peers; with TLS, what they unsealed to.
+    Cell bytes_sent{};              ///< Bytes that peers' sockets have taken.
     Cell messages_dropped{};        ///< Messages not sent because the connection's output was full.
     Cell writes_blocked{};          ///< Times that a peer took no more and output had to be queued.
     Cell stale_requests{};          ///< Sends and posts to a connection that had ended.

@@ -146,6 +146,7 @@ struct options {
 
     /// The same for each source address.
     std::uint32_t accepts_per_second_per_source = 0;
+    /// As `accepts_burst`, for each source address.
     std::uint32_t accepts_burst_per_source = 0;
 
     // What a peer may do. 0: no limit.
@@ -194,6 +195,7 @@ struct options {
     /// 127.
     std::uint32_t keepalive_probes = 0;
 
+    /// What carries the bytes of connections that are not TLS.
     transport_kind transport = transport_kind::epoll;
 
     /// `server::run()` ends on SIGINT and SIGTERM; a second signal has its default effect. With
@@ -204,6 +206,7 @@ struct options {
     /// gets no newcomers until it goes on, and the log says which handler, with the thread's stack.
     /// At least 100 ms; 0: nobody watches. Told an eighth of it late at most.
     std::chrono::milliseconds stall_after = std::chrono::seconds{2};
+    /// What is done about a stalled worker beyond telling.
     millipede::stall_policy stall_policy = millipede::stall_policy::report;
 
     /// The signal by which a stalled thread is asked for its stack: a real-time one that nothing
@@ -218,6 +221,7 @@ struct options {
 /// An option that cannot work: which, why, and what would.
 class invalid_option : public std::invalid_argument {
   public:
+    /// \p option is the member's name; \p why says what is wrong, and what would do.
     invalid_option(std::string option, std::string const& why)
         : std::invalid_argument{option + ": " + why}, option_{std::move(option)} {}
 
@@ -236,9 +240,10 @@ options validated(options wanted);
 
 /// One line of the memory budget: `count` things of `each_bytes`.
 struct budget_term {
-    std::string what;
-    std::uint64_t count;
-    std::uint64_t each_bytes;
+    std::string what;         ///< What there may be.
+    std::uint64_t count;      ///< How many of them, at most.
+    std::uint64_t each_bytes; ///< What each takes.
+    /// What all take together.
     std::uint64_t bytes() const noexcept { return count * each_bytes; }
 };
 

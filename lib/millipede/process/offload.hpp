@@ -20,6 +20,7 @@ namespace millipede {
 /// What becomes of a request that the offload pool refuses, unless a server says otherwise: its
 /// connection is closed (`errc::offload_full`).
 struct close_when_refused {
+    /// Closes it.
     void operator()(auto& connection, auto const&) const noexcept {
         connection.close(errc::offload_full);
     }
@@ -28,11 +29,11 @@ struct close_when_refused {
 /// A handler for the offload pool; made by `offload`.
 template <class Handler, class Refused>
 struct offloaded {
-    using handler_type = Handler;
+    using handler_type = Handler; ///< What is called on the pool's threads.
 
-    Handler handler;
-    Refused refused;
-    offload_order order;
+    Handler handler;     ///< Called on one of the pool's threads.
+    Refused refused;     ///< Called on the connection's worker, for what the pool refuses.
+    offload_order order; ///< What may overtake what.
 };
 
 /// Makes a handler that blocks (a database, a file, a long computation) fit for a server: it is

@@ -21,11 +21,13 @@ template <class T>
     requires std::integral<T> || std::floating_point<T>
 class per_worker {
   public:
+    /// Zero for each worker of `server`, which must have been made and may be running.
     template <class Server>
         requires requires(Server const& server) {
             server.worker_count();
         }
     explicit per_worker(Server const& server) : values_(server.worker_count()) {}
+    /// Zero for each of so many workers.
     explicit per_worker(std::size_t workers) : values_(workers) {}
 
     /// The number of the worker that `connection` lives on. In its handlers.

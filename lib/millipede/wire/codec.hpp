@@ -12,6 +12,7 @@ namespace millipede {
 
 /// What `decode` found at the front of its input.
 struct decode_result {
+    /// What was found.
     enum class status : std::uint8_t {
         complete,   ///< A message, in `size` bytes.
         skipped,    ///< `size` bytes that mean nothing; what follows may be a message.
@@ -19,21 +20,25 @@ struct decode_result {
         refused,    ///< Not of this protocol: the connection ends with `why`.
     };
 
-    status found = status::incomplete;
-    errc why = errc::bad_message; ///< Only with `refused`.
+    status found = status::incomplete; ///< What was found.
+    errc why = errc::bad_message;      ///< Only with `refused`.
     /// complete, skipped: the bytes used up. incomplete: the bytes that the input must have in all
     /// before it is worth asking again; 0 when that is not known.
     std::size_t size = 0;
 
+    /// A message, in the first \p size bytes.
     static constexpr decode_result complete(std::size_t size) noexcept {
         return {status::complete, {}, size};
     }
+    /// The first \p size bytes mean nothing.
     static constexpr decode_result skipped(std::size_t size) noexcept {
         return {status::skipped, {}, size};
     }
+    /// More is needed: \p needed bytes in all, if that is known.
     static constexpr decode_result incomplete(std::size_t needed = 0) noexcept {
         return {status::incomplete, {}, needed};
     }
+    /// Not of this protocol.
     static constexpr decode_result refused(errc why) noexcept { return {status::refused, why, 0}; }
 };
 
@@ -45,7 +50,8 @@ concept byte_sink = requires(Sink& sink, std::span<std::byte const> bytes) {
 
 /// The archetype of a sink, for the concept below and for measuring: counts what it is given.
 struct counting_sink {
-    std::size_t size = 0;
+    std::size_t size = 0; ///< The sum so far.
+    /// Counts them.
     void append(std::span<std::byte const> bytes) noexcept { size += bytes.size(); }
 };
 

@@ -18,9 +18,9 @@ namespace millipede {
 /// The 8 bytes that begin every frame, in MarioTCP's layout (docs/protocol.md): little-endian,
 /// packed. All members have alignment 1, so this struct may stand at any address.
 struct frame_head {
-    boost::endian::little_uint32_t magic;
-    boost::endian::little_uint16_t size; ///< Of the whole frame, these 8 bytes included.
-    boost::endian::little_uint16_t command;
+    boost::endian::little_uint32_t magic;   ///< The same for all frames of a service.
+    boost::endian::little_uint16_t size;    ///< Of the whole frame, these 8 bytes included.
+    boost::endian::little_uint16_t command; ///< What it is about: picks the handler.
 };
 static_assert(sizeof(frame_head) == 8 && alignof(frame_head) == 1);
 
@@ -30,7 +30,7 @@ inline constexpr std::uint16_t reserved_commands_begin = 0xfffc;
 /// One frame where it was received: valid until the handler returns.
 struct frame {
     std::span<std::byte const> whole{}; ///< Head and data, as on the wire.
-    std::uint16_t command = 0;
+    std::uint16_t command = 0;          ///< As in the head.
 
     /// What follows the head.
     std::span<std::byte const> data() const noexcept {
@@ -85,8 +85,9 @@ std::optional<Message> decode_data(std::span<std::byte const> data) {
 /// HEAD + data: MarioTCP's framing.
 class frame_codec {
   public:
-    using message_type = frame;
+    using message_type = frame; ///< What handlers of whole frames get.
 
+    /// What a service agrees on with its clients.
     struct settings {
         /// The word that every frame begins with. Default: that of MarioTCP's sample server.
         std::uint32_t magic = 0x8eb69af7;
@@ -107,9 +108,12 @@ class frame_codec {
     }
     frame_codec() : frame_codec{settings{}} {}
 
+    /// As in the settings.
     std::uint32_t magic() const noexcept { return settings_.magic; }
+    /// As in the settings.
     std::size_t size_max() const noexcept { return settings_.size_max; }
 
+    /// Refuses another magic, a size out of bounds and reserved commands by the head alone.
     decode_result decode(std::span<std::byte const> input, frame& result) const noexcept {
         if (settings_.skip_crlf && !input.empty() && input[0] == std::byte{'\r'})
             return decode_crlf(input);

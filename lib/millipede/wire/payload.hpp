@@ -24,6 +24,7 @@ inline std::span<std::byte const> as_bytes(std::string_view text) noexcept {
 /// Thread contract: like `shared_ptr<T const>`; copies may live in different threads.
 class payload {
   public:
+    /// No bytes.
     payload() noexcept = default;
 
     /// A copy of `bytes`, at most 4 GiB.
@@ -37,11 +38,14 @@ class payload {
             std::memcpy(data_of(*block_) + first.size(), second.data(), second.size());
     }
 
+    /// The bytes, as long as an owner is left.
     std::span<std::byte const> bytes() const noexcept {
         if (!block_) return {};
         return {data_of(*block_), block_->size};
     }
+    /// How many they are.
     std::size_t size() const noexcept { return block_ ? block_->size : 0; }
+    /// Whether there are none.
     bool empty() const noexcept { return size() == 0; }
 
     /// Whether there are other owners at this moment; they may let go at any time.
