@@ -65,10 +65,24 @@ def check_text(path, lines):
                 breach(path, number, what)
 
 
+def check_quotations(page):
+    """Code in a page that begins with `// examples/...` must stand there, line by line."""
+    text = pathlib.Path(page).read_text(encoding="utf-8")
+    for found in re.finditer(r"```cpp\n// (examples/\S+)\n(.*?)```", text, re.S):
+        source = pathlib.Path(found[1])
+        number = text.count("\n", 0, found.start()) + 1
+        if not source.exists():
+            breach(page, number, f"there is no {source}")
+        elif found[2] not in source.read_text(encoding="utf-8"):
+            breach(page, number, f"does not stand in {source} like this")
+
+
 def main():
     listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True)
     for name in listed.stdout.splitlines():
         path = pathlib.PurePath(name)
+        if path.suffix == ".md":
+            check_quotations(name)
         if path.suffix not in (".hpp", ".cpp", ".py"):
             continue
         lines = pathlib.Path(name).read_text(encoding="utf-8").splitlines()
