@@ -125,8 +125,8 @@ class basic_server {
     /// after sends and posts of that thread; a `send` or `post` that follows a broadcast may
     /// overtake it. A connection that opens meanwhile may get it or not. Where output is full the
     /// policy decides, for that connection alone.
-    /// \returns mailbox_full, when a worker has `options::broadcast_capacity` of them waiting:
-    ///          then nobody gets it; not_running; or success.
+    /// \returns mailbox_full, when a worker has `options::broadcast_capacity` of them waiting, or
+    ///          `options::mailbox_max_bytes`: then nobody gets it; not_running; or success.
     error_code broadcast(payload const& message);
     error_code broadcast(payload const& message, overflow_policy policy);
 
