@@ -168,13 +168,18 @@ void worker::end_newcomer(connection_record& record) {
 void worker::end_streams() {
     if (streams_posted_ || streams_begin_ == next_to_end_) return;
     streams_end_ = next_to_end_;
-    give_streams_time(last_stream_reads_max, counters_.bytes_received);
+    give_streams_time(last_stream_reads_max, bytes_moved());
+}
+
+// A stream that is writing is not read until it has written: that is progress, too.
+std::uint64_t worker::bytes_moved() const noexcept {
+    return counters_.bytes_received.load() + counters_.bytes_sent.load();
 }
 
 void worker::give_streams_time(int patience, std::uint64_t bytes_before) {
     note(activity::engine);
     in_turn_ = true;
-    std::uint64_t bytes = counters_.bytes_received;
+    auto bytes = bytes_moved();
     bool give_time = patience == last_stream_reads_max || (patience > 0 && bytes != bytes_before);
     bool any_left = false;
     for (auto slot = streams_begin_; slot < streams_end_; ++slot) {

@@ -187,6 +187,7 @@ class worker {
     void end_conversation(connection_record& record);
     void end_newcomer(connection_record& record);
     void end_streams();
+    std::uint64_t bytes_moved() const noexcept;
     void give_streams_time(int patience, std::uint64_t bytes_before);
     void finish_conversation(connection_record& record);
     std::chrono::milliseconds come_back_after();
