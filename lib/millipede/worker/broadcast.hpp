@@ -15,7 +15,7 @@
 
 namespace millipede::detail {
 
-/// The broadcasts that one worker has waiting and under way: bounded by number and by bytes, so that
+/// The broadcasts that one worker has waiting and under way: bounded by number and bytes, so that
 /// a publisher who is faster than the workers cannot eat the memory. Any thread.
 class broadcast_room {
   public:
