@@ -43,8 +43,7 @@ bool admission::admit(boost::asio::ip::tcp::endpoint const& client,
     return false;
 }
 
-admission::verdict admission::admit_source(source_key source,
-                                           rate_limit::time_point now) noexcept {
+admission::verdict admission::admit_source(source_key source, rate_limit::time_point now) noexcept {
     if (!asks_for_source() || !source.known()) return verdict::welcome;
     std::lock_guard lock{mutex_};
     try {

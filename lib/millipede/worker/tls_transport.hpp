@@ -64,7 +64,7 @@ class tls_transport final : public transport {
     buffer_pool* buffers_;
     int descriptor_;
     error_code failure_;
-    spill unsent_;              ///< Sealed bytes that the socket has not taken.
+    spill unsent_; ///< Sealed bytes that the socket has not taken.
     hello_meter hello_;
     bool shaking_ = true;       ///< The handshake is not over.
     bool heard_ = false;        ///< The peer has sent something.
