@@ -132,6 +132,7 @@ BOOST_AUTO_TEST_CASE(a_newcomer_that_ends_the_thread_keeps_no_others_from_greeti
         greet(work);
         for (int times = 0; times < 4; ++times)
             greet(echo);
+        BOOST_TEST(eventually([&] { return all.host.server.metrics().accepted == 6; }));
         goes_on = true;
         for (std::size_t index = 2; index < all.clients.size(); ++index)
             BOOST_TEST((all.clients[index].read_frame() == test::frame(echo)));

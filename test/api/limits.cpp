@@ -344,7 +344,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_stops_answers_peers_that_wait_for_their_rate)
             auto client = host.connect();
             client.send(all);
             BOOST_TEST((client.read(3 * 12) == echoes(3)));
-            BOOST_TEST(eventually([&] { return host.server.metrics().rate_pauses == 1; }));
+            BOOST_TEST(eventually([&] { return host.server.metrics().rate_pauses >= 1; }));
             host.server.drain(20s, 0ms);
             auto got = client.read_to_end();
             BOOST_TEST(got.clean);
@@ -372,9 +372,13 @@ BOOST_AUTO_TEST_CASE(until_its_turn_to_end_comes_a_peer_keeps_to_its_rate) {
     }
     host.server.drain(1h, 30min); // the first or none has its turn while we look
     auto& last = clients.back();
-    last.send(echoes(10));
+    auto begin = clock_type::now();
+    last.send(echoes(100));
     BOOST_TEST((last.read(3 * 12) == echoes(3)));
-    BOOST_TEST(!last.readable(200ms));
+    std::this_thread::sleep_for(200ms);
+    auto handled = host.server.metrics().messages_received;
+    auto seconds = std::chrono::duration<double>(clock_type::now() - begin).count();
+    BOOST_TEST(static_cast<double>(handled) <= 4 + seconds);
     host.stop();
     BOOST_TEST((last.read_to_end().bytes.size() % 12 == 0U));
 }

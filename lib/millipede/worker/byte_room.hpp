@@ -12,8 +12,8 @@ class byte_room {
   public:
     explicit byte_room(std::size_t bytes_max) noexcept : bytes_max_{bytes_max} {}
 
-    /// False when there is no room for so many. An empty one takes one message of any size. Near
-    /// the limit one that is refused may make another one be refused as well.
+    /// False when there is no room for so many. An empty one takes one message of any size. One
+    /// that is refused may make another one of the same moment be refused as well.
     bool enter(std::size_t bytes) noexcept {
         if (bytes == 0) return true;
         auto before = inside_.fetch_add(bytes, std::memory_order_relaxed);
