@@ -107,6 +107,39 @@ BOOST_AUTO_TEST_CASE(a_goodbye_that_ends_the_thread_does_not_end_the_drain) {
         });
 }
 
+// Fewer than come to greet in one turn, so that nothing else would have them looked at.
+BOOST_AUTO_TEST_CASE(a_newcomer_that_ends_the_thread_keeps_no_others_from_greeting) {
+    with_both_transports([](auto kind) {
+        auto wanted = wanted_options(kind);
+        wanted.listen[0].proxy_protocol = true;
+        wanted.handshake_timeout = 1min; // beyond all patience
+        crowd all{wanted};
+        std::atomic<bool> goes_on{false};
+        std::atomic<int> held{0};
+        all.host.server.on(work, [&](auto&, frame const&) {
+            if (++held == 1)
+                eventually([&] { return goes_on.load(); }); // the others' headers come together
+            else
+                ::pthread_exit(nullptr);
+        });
+        all.host.start();
+        auto greet = [&](std::uint16_t command) {
+            all.clients.push_back(all.host.connect());
+            all.clients.back().send("PROXY UNKNOWN\r\n" + test::frame(command));
+        };
+        greet(work);
+        BOOST_REQUIRE(eventually([&] { return held == 1; }));
+        greet(work);
+        for (int times = 0; times < 4; ++times)
+            greet(echo);
+        BOOST_TEST(eventually([&] { return all.host.server.metrics().accepted == 6; }));
+        goes_on = true;
+        for (std::size_t index = 2; index < all.clients.size(); ++index)
+            BOOST_TEST((all.clients[index].read_frame() == test::frame(echo)));
+        BOOST_TEST(all.host.server.metrics().worker_restarts == 1U);
+    });
+}
+
 BOOST_AUTO_TEST_CASE(an_offloaded_handler_that_ends_its_thread_is_followed_by_others) {
     for (auto order : {millipede::offload_order::any, millipede::offload_order::per_connection}) {
         crowd all;

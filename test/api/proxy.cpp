@@ -34,6 +34,12 @@ constexpr std::uint16_t leave = 3;
 std::string const header = "PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n";
 std::string const client_of_header = "192.0.2.7:4711";
 
+std::string header_of(std::string const& address) {
+    return "PROXY TCP4 " + address + " 198.51.100.1 4711 443\r\n";
+}
+
+std::string const local_header{"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16};
+
 // 2001:db8::99, port 4712, by version 2, with an attribute.
 std::string binary_header() {
     std::string bytes{"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x29", 16};
@@ -83,6 +89,19 @@ struct host_type : test::running_server<> {
         client.send(test::frame(echo, "ping"));
         return client.read_frame() == test::frame(echo, "ping");
     }
+    // Whether a client behind that header is let in; it stays in `present`.
+    bool lets_in(std::string const& bytes) {
+        auto client = connect();
+        client.send(bytes + test::frame(echo, "in"));
+        bool served = client.readable(test::patience) && client.send(test::frame(echo, "in"));
+        if (served) try {
+                served = client.read_frame() == test::frame(echo, "in");
+            } catch (std::runtime_error const&) {
+                served = false;
+            }
+        if (served) present.push_back(std::move(client));
+        return served;
+    }
     // Everybody has gone, and this is where they are counted.
     void check_never_opened(std::uint64_t bad_headers, std::uint64_t abandoned) {
         BOOST_TEST(
@@ -97,6 +116,7 @@ struct host_type : test::running_server<> {
         BOOST_TEST(endings.size() == 0U);
     }
 
+    std::vector<raw_client> present;
     recorded<std::string> openings; ///< Who, as on_open sees it.
     recorded<std::string> endings;
     recorded<error_code> reasons;
@@ -127,18 +147,125 @@ BOOST_AUTO_TEST_CASE(handlers_see_the_client_that_the_header_names) {
     });
 }
 
-BOOST_AUTO_TEST_CASE(limits_per_source_do_not_take_the_proxy_for_its_clients) {
+BOOST_AUTO_TEST_CASE(limits_per_source_are_for_the_clients_and_not_for_the_proxy) {
+    with_both_transports([](auto kind) {
+        auto wanted = proxied_options(kind);
+        wanted.workers = 2;
+        wanted.connections_per_source_max = 2;
+        host_type host{wanted};
+        host.start();
+        for (auto const* source : {"192.0.2.7", "192.0.2.8"})
+            for (int times = 0; times < 2; ++times)
+                BOOST_TEST(host.lets_in(header_of(source)));
+        BOOST_TEST(host.lets_in(binary_header()));
+        auto refused = host.connect();
+        refused.send(header + test::frame(echo, "never answered"));
+        auto got = refused.read_to_end();
+        BOOST_TEST(got.clean);
+        BOOST_TEST(got.bytes.empty());
+        BOOST_TEST(!host.lets_in(header_of("192.0.2.8")));
+        auto sums = host.server.metrics();
+        BOOST_TEST(sums.newcomers_over_source_limit == 2U);
+        BOOST_TEST(sums.accepted == 7U);
+        BOOST_TEST(sums.opened == 5U);
+        BOOST_TEST(eventually([&] { return host.server.metrics().released == 2; }));
+        BOOST_TEST(host.openings.size() == 5U);
+        // Whoever leaves makes room for its own source.
+        host.present.erase(host.present.begin()); // one of 192.0.2.7
+        BOOST_TEST(eventually([&] { return host.server.metrics().released == 3; }));
+        BOOST_TEST(!host.lets_in(header_of("192.0.2.8")));
+        BOOST_TEST(host.lets_in(header));
+        BOOST_TEST(!host.lets_in(header));
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_proxy_that_speaks_for_itself_meets_no_limit_per_source) {
     auto wanted = proxied_options();
+    wanted.connections_per_source_max = 1;
+    wanted.accepts_per_second_per_source = 1;
+    host_type host{wanted};
+    host.start();
+    for (int times = 0; times < 3; ++times)
+        for (auto const& bytes : {local_header, std::string{"PROXY UNKNOWN\r\n"}})
+            BOOST_TEST(host.lets_in(bytes));
+    BOOST_TEST(host.lets_in(header));
+    BOOST_TEST(!host.lets_in(header));
+}
+
+BOOST_AUTO_TEST_CASE(a_source_is_the_same_with_a_proxy_and_without) {
+    auto wanted = proxied_options();
+    wanted.listen.push_back("127.0.0.1:0");
     wanted.connections_per_source_max = 1;
     host_type host{wanted};
     host.start();
-    auto one = host.connect();
-    auto two = host.connect();
-    for (auto* client : {&one, &two}) {
-        client->send(header + test::frame(echo, "in"));
-        BOOST_TEST((client->read_frame() == test::frame(echo, "in")));
-    }
-    BOOST_TEST(host.server.metrics().newcomers_over_source_limit == 0U);
+    raw_client direct{host.server.endpoints().at(1), 0, "127.0.0.9"};
+    BOOST_TEST(host.answers(direct));
+    BOOST_TEST(!host.lets_in(header_of("127.0.0.9")));
+    direct.close();
+    BOOST_TEST(eventually([&] { return host.server.metrics().released == 2; }));
+    BOOST_TEST(host.lets_in(header_of("127.0.0.9")));
+    auto got = raw_client{host.server.endpoints().at(1), 0, "127.0.0.9"}.read_to_end();
+    BOOST_TEST(got.clean);
+    BOOST_TEST(host.server.metrics().newcomers_over_source_limit == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(clients_of_a_proxy_have_a_rate_each) {
+    auto wanted = proxied_options();
+    wanted.accepts_per_second_per_source = 1;
+    wanted.accepts_burst_per_source = 2;
+    host_type host{wanted};
+    host.start();
+    int let_in = 0;
+    for (int times = 0; times < 10; ++times)
+        let_in += host.lets_in(header) ? 1 : 0;
+    BOOST_TEST(let_in >= 2);
+    auto refused = host.server.metrics().newcomers_over_source_rate;
+    BOOST_TEST(refused == 10U - static_cast<unsigned>(let_in));
+    BOOST_TEST(host.lets_in(header_of("192.0.2.99")));
+}
+
+// With neither, no header is asked for its source.
+BOOST_AUTO_TEST_CASE(without_a_limit_per_source_all_clients_of_a_proxy_come_in) {
+    auto wanted = proxied_options();
+    wanted.connections_max = 100;
+    host_type host{wanted};
+    host.start();
+    for (int times = 0; times < 50; ++times)
+        BOOST_TEST(host.lets_in(header));
+}
+
+// Workers and the acceptor ask at once, while others depart on all of them.
+BOOST_AUTO_TEST_CASE(counts_per_source_are_right_after_a_churn_through_a_proxy_and_beside_it) {
+    auto wanted = proxied_options();
+    wanted.listen.push_back("127.0.0.1:0");
+    wanted.workers = 3;
+    wanted.connections_per_source_max = 15;
+    host_type host{wanted};
+    host.start();
+    auto const endpoints = host.server.endpoints();
+    std::vector<std::thread> threads;
+    for (std::string source : {"127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"})
+        threads.emplace_back([source, direct = threads.size() < 2, &endpoints] {
+            for (int times = 0; times < 150; ++times) {
+                raw_client client{endpoints[direct ? 1 : 0], 0, source.c_str()};
+                client.send((direct ? "" : header_of(source)) + test::frame(echo));
+                if (times % 3 == 0) client.reset();
+            }
+        });
+    for (auto& thread : threads)
+        thread.join();
+    BOOST_TEST(eventually([&] {
+        auto sums = host.server.metrics();
+        auto refused = sums.newcomers_over_source_limit;
+        auto gone = sums.abandoned + sums.bad_proxy_headers; // reset before the header was read
+        return sums.accepted == 600 && sums.accepted == sums.opened + refused + gone &&
+               sums.closed == sums.opened;
+    }));
+    for (int times = 0; times < 15; ++times) // the last to close are perhaps not yet told of
+        BOOST_TEST(eventually([&] { return host.lets_in(header_of("127.0.0.3")); }));
+    auto before = host.server.metrics().newcomers_over_source_limit;
+    BOOST_TEST(!host.lets_in(header_of("127.0.0.3")));
+    BOOST_TEST(host.server.metrics().newcomers_over_source_limit == before + 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_header_cut_at_every_byte_is_read) {
@@ -277,21 +404,92 @@ BOOST_AUTO_TEST_CASE(a_server_that_stops_answers_what_lies_behind_a_header) {
         auto whole = host.connect();
         whole.send(header + test::frame(echo, "last"));
         auto silent = host.connect();
-        auto half = host.connect();
-        half.send(header.substr(0, 9));
         host.server.stop(); // comes before any accepting
         host.run();
         BOOST_TEST((whole.read_to_end().bytes == test::frame(echo, "last")));
-        BOOST_TEST(silent.read_to_end().bytes.empty());
-        BOOST_TEST(half.read_to_end().bytes.empty());
+        auto got = silent.read_to_end(); // it is not waited for
+        BOOST_TEST(got.clean);
+        BOOST_TEST(got.bytes.empty());
         host.join();
         auto sums = host.server.metrics();
-        BOOST_TEST(sums.accepted == 3U);
+        BOOST_TEST(sums.accepted == 2U);
         BOOST_TEST(sums.opened == 1U);
         BOOST_TEST(sums.stopped == 1U);
-        BOOST_TEST(sums.abandoned == 2U);
-        BOOST_TEST(sums.released == 3U);
+        BOOST_TEST(sums.abandoned == 1U);
+        BOOST_TEST(sums.released == 2U);
+        BOOST_TEST(sums.cut == 0U);
     });
+}
+
+BOOST_AUTO_TEST_CASE(a_header_that_was_begun_before_a_drain_has_its_time) {
+    for (auto window : {0ms, 100ms})
+        with_both_transports([&](auto kind) {
+            host_type host{proxied_options(kind)};
+            host.server.on_drain([](auto& connection, auto) {
+                connection.send(millipede::payload{test::bytes_of("bye")});
+            });
+            host.server.start();
+            auto late = host.connect();
+            late.send(header.substr(0, 9));
+            auto silent = host.connect();
+            host.server.drain(20s, window); // comes before any accepting
+            host.run();
+            BOOST_TEST(silent.read_to_end().clean); // so the turn of both has come
+            BOOST_TEST(!late.readable(20ms));
+            late.send(header.substr(9) + test::frame(echo, "last"));
+            auto got = late.read_to_end();
+            BOOST_TEST(got.clean);
+            BOOST_TEST((got.bytes == test::frame(echo, "last") + "bye"));
+            late.close();
+            host.join();
+            auto sums = host.server.metrics();
+            BOOST_TEST(sums.opened == 1U);
+            BOOST_TEST(sums.stopped == 1U);
+            BOOST_TEST(sums.abandoned == 1U);
+            BOOST_TEST(host.server.drained().cut == 0U);
+            BOOST_TEST((host.server.drained().took < 15s));
+        });
+}
+
+BOOST_AUTO_TEST_CASE(a_header_that_does_not_end_is_cut_off_at_the_deadline) {
+    with_both_transports([](auto kind) {
+        auto wanted = proxied_options(kind);
+        wanted.stop_timeout = 200ms;
+        host_type host{wanted};
+        host.server.start();
+        auto late = host.connect();
+        late.send(header.substr(0, 9));
+        host.server.stop();
+        host.run();
+        BOOST_TEST(late.read_to_end().bytes.empty());
+        host.join();
+        auto sums = host.server.metrics();
+        BOOST_TEST(sums.accepted == 1U);
+        BOOST_TEST(sums.abandoned == 1U);
+        BOOST_TEST(sums.released == 1U);
+        BOOST_TEST(sums.opened == 0U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_stops_lets_in_no_more_of_one_source_than_before) {
+    auto wanted = proxied_options();
+    wanted.connections_per_source_max = 2;
+    host_type host{wanted};
+    host.server.start();
+    std::vector<raw_client> clients;
+    for (int times = 0; times < 5; ++times) {
+        clients.push_back(host.connect());
+        clients.back().send(header + test::frame(echo, "last"));
+    }
+    host.server.stop();
+    host.run();
+    int answered = 0;
+    for (auto& client : clients)
+        answered += client.read_to_end().bytes == test::frame(echo, "last") ? 1 : 0;
+    host.join();
+    BOOST_TEST(answered == 2);
+    BOOST_TEST(host.server.metrics().newcomers_over_source_limit == 3U);
+    BOOST_TEST(host.server.metrics().released == 5U);
 }
 
 BOOST_AUTO_TEST_CASE(many_at_once_are_all_served) {

@@ -326,6 +326,38 @@ BOOST_AUTO_TEST_CASE(a_full_mailbox_refuses_and_loses_nothing_it_took) {
     BOOST_TEST((client.read_frame() == test::frame(2, "again")));
 }
 
+BOOST_AUTO_TEST_CASE(a_mailbox_full_of_bytes_refuses_messages_and_takes_functions) {
+    auto wanted = quiet_options();
+    wanted.mailbox_max_bytes = 64 * 1024;
+    recorded<connection_id> ids;
+    std::atomic<bool> goes_on{false};
+    running_server<> host{wanted};
+    host.server.on(1, [&](auto& connection, frame const&) {
+        ids.add(connection.id());
+        eventually([&] { return goes_on.load(); });
+    });
+    host.start();
+    auto client = host.connect();
+    client.send(test::frame(1));
+    BOOST_REQUIRE(ids.wait_for(1)); // the worker is held now
+    std::string const half(32 * 1024 - 8, 'x');
+    for (int times = 0; times < 2; ++times)
+        BOOST_TEST(!host.server.send(ids.at(0), frame_payload(2, half)));
+    BOOST_TEST(host.server.send(ids.at(0), frame_payload(2, "")) == errc::mailbox_full);
+    BOOST_TEST(!host.server.broadcast(frame_payload(2, half))); // they have as much of their own
+    BOOST_TEST(!host.server.broadcast(frame_payload(2, half)));
+    BOOST_TEST(host.server.broadcast(frame_payload(2, "")) == errc::mailbox_full);
+    std::atomic<bool> called{false};
+    BOOST_TEST(!host.server.post(ids.at(0), [&](auto&) { called = true; }));
+    goes_on = true;
+    for (int times = 0; times < 4; ++times)
+        BOOST_TEST((client.read_frame() == test::frame(2, half)));
+    BOOST_TEST(eventually([&] { return called.load(); }));
+    BOOST_TEST(!host.server.send(ids.at(0), frame_payload(2, half)));
+    BOOST_TEST((client.read_frame() == test::frame(2, half)));
+    BOOST_TEST(eventually([&] { return !host.server.broadcast(frame_payload(2, half)); }));
+}
+
 BOOST_AUTO_TEST_CASE(a_handler_may_send_to_itself_both_ways_in_one_order) {
     with_both_transports([](auto kind) {
         running_server<> host{quiet_options(kind)};

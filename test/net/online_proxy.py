@@ -6,6 +6,7 @@ a bad one or too slowly is refused, and only on the listeners that ask for one.
 Method: headers packed here from the protocol's specification, sent whole and in pieces.
 """
 
+import socket
 import time
 import unittest
 
@@ -63,6 +64,72 @@ class Headers(ProxyTest):
         self.assertEqual(server.totals()["abandoned"], 20)
         self.assertEqual(server.totals()["bad_proxy_headers"], 0)
         self.assertEqual(server.log("warning", "error"), [])
+
+
+class Limits(ProxyTest):
+    """Those per source are for the clients, wherever they come from."""
+
+    def let_in(self, server, header):
+        """A client that is served, or None when it meets a clean end."""
+        client = self.connect(server)
+        client.send(header + login())
+        reply = client.socket.recv(HEAD.size, socket.MSG_WAITALL)
+        if not reply:
+            return None
+        self.assertEqual(reply, login_reply())
+        return client
+
+    def test_connections_per_source(self):
+        server = self.serve_proxied(connections_per_source_max=2, workers=2)
+        first = self.let_in(server, proxy_text())
+        with Witness(server.address, client=self.let_in(server, proxy_binary())):
+            self.assertTrue(first)
+            self.assertTrue(self.let_in(server, proxy_text(port=4712)))
+            self.assertFalse(self.let_in(server, proxy_text(port=4713)))
+            self.assertFalse(self.let_in(server, proxy_binary("192.0.2.7", 4714)))
+            self.assertTrue(self.let_in(server, proxy_binary("192.0.2.9")))
+            for _ in range(4):  # the proxy itself is nobody's client
+                self.assertTrue(self.let_in(server, proxy_local()))
+            first.close()
+            server.wait_online(7)
+            self.assertTrue(self.let_in(server, proxy_text(port=4715)))
+            self.assertFalse(self.let_in(server, proxy_text(port=4716)))
+        server.stop()
+        self.assertEqual(server.totals()["newcomers_over_source_limit"], 3)
+        self.assertEqual(server.totals()["opened"], 9)
+        self.assertTrue(server.log("warning", contains="closed newcomer 192.0.2.7:4713"))
+
+    def test_newcomers_per_second_and_source(self):
+        server = self.serve_proxied(accepts_per_second_per_source=1, accepts_burst_per_source=3)
+        served = sum(bool(self.let_in(server, proxy_text())) for _ in range(10))
+        self.assertGreaterEqual(served, 3)
+        self.assertTrue(self.let_in(server, proxy_text("192.0.2.99")))
+        server.stop()
+        self.assertEqual(server.totals()["newcomers_over_source_rate"], 10 - served)
+
+
+class Stops(ProxyTest):
+    """What is under way when the server stops."""
+
+    def test_a_header_that_was_begun_is_waited_for_and_no_other(self):
+        server = self.serve_proxied(stop_timeout="20s")
+        late = self.connect(server)
+        late.send(proxy_text()[:20])
+        silent = self.connect(server)
+        witness = self.connect(server)
+        witness.send(proxy_text() + login())
+        self.assertEqual(witness.receive(HEAD.size), login_reply())
+        server.send_signal()
+        self.assert_stream_ends(silent)
+        late.send(proxy_text()[20:] + echo(b"last"))
+        self.assertEqual(late.receive(len(echo(b"last"))), echo(b"last"))
+        self.assert_stream_ends(late)
+        late.close()
+        witness.close()
+        silent.close()
+        server.stop()
+        self.assertEqual(server.totals()["abandoned"], 1)
+        self.assertEqual(server.totals()["stopped"], 2)
 
 
 class BadHeaders(ProxyTest):

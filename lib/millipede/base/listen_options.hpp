@@ -34,9 +34,9 @@ struct listen_options {
     std::string endpoint{};
 
     /// Every connection begins with a PROXY protocol header, version 1 or 2, of up to 536 bytes:
-    /// `connection::remote_endpoint()` is then the client that it names. A connection without one
-    /// is closed. Only for listeners that nobody but the proxies can reach: whoever connects may
-    /// claim any address.
+    /// `connection::remote_endpoint()` is then the client that it names, and limits per source are
+    /// for that client. A connection without one is closed. Only for listeners that nobody but the
+    /// proxies can reach: whoever connects may claim any address.
     bool proxy_protocol = false;
 
     /// Serves TLS, after the PROXY header if there is one.

@@ -155,6 +155,8 @@ options validated(options wanted) {
     check_range("handoff_capacity", limits.handoff_capacity, 1U, 1U << 24);
     check_range("mailbox_capacity", limits.mailbox_capacity, 1U, 1U << 28);
     check_range("broadcast_capacity", limits.broadcast_capacity, 1U, 1U << 24);
+    check_range<std::size_t>("mailbox_max_bytes", limits.mailbox_max_bytes, 64 * 1024,
+                             std::size_t{1} << 44);
     check_range("offload_threads", limits.offload_threads, 1U, 256U);
     check_range("offload_capacity", limits.offload_capacity, 1U, 1U << 24);
     check_range("listen_backlog", limits.listen_backlog, 1U, 1U << 24);
@@ -177,9 +179,11 @@ std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_b
         {"buffers kept for the next taker, at most", workers * 4, 1024 * 1024},
         {"log lines waiting, at most", limits.log.queue_capacity, 4'096},
         {"hand-over queues", workers * limits.handoff_capacity, 24},
-        {"mailboxes, at most, without their payloads", workers * limits.mailbox_capacity, 64},
-        {"broadcasts waiting, at most, without their payloads", workers * limits.broadcast_capacity,
+        {"mailboxes, at most, without their messages", workers * limits.mailbox_capacity, 64},
+        {"broadcasts waiting, at most, without their messages", workers * limits.broadcast_capacity,
          128},
+        {"messages in mailboxes and waiting broadcasts, at most", workers * 2,
+         limits.mailbox_max_bytes},
         {"offloaded requests, at most, without their messages", limits.offload_capacity, 128},
     };
     if (limits.connections_per_source_max != 0 || limits.accepts_per_second_per_source != 0) {

@@ -112,6 +112,12 @@ struct options {
     /// (`errc::mailbox_full`), so that a publisher faster than the workers cannot eat the memory.
     std::uint32_t broadcast_capacity = 1'024;
 
+    /// Bytes of messages that may wait in one worker's mailbox, and as many in the broadcasts that
+    /// wait for it or are under way there; more are refused (`errc::mailbox_full`). A shared
+    /// payload counts for each request that carries it. An empty one takes one message of any size.
+    /// At least 64 KiB.
+    std::size_t mailbox_max_bytes = 64 * 1024 * 1024;
+
     /// Threads for handlers that block (`offload()`), 1 to 256. None is started when there is no
     /// such handler.
     std::uint32_t offload_threads = 4;
@@ -135,8 +141,9 @@ struct options {
     std::uint32_t connections_max = 0;
 
     /// Connections of one source address: an IPv4 address, or the first 64 bits of an IPv6 one,
-    /// which is what one subscriber has. Costs 8 bytes per connection when on. Not counted on
-    /// listeners with `proxy_protocol`, whose newcomers all come from the proxy.
+    /// which is what one subscriber has. Costs 8 bytes per connection when on. On listeners with
+    /// `proxy_protocol` this, and the rate per source, go by the client that the header names, once
+    /// it has been read; where it names nobody (a proxy's own health check) neither applies.
     std::uint32_t connections_per_source_max = 0;
 
     /// New connections per second, of all sources together; up to 1,000,000 ...
@@ -248,7 +255,7 @@ struct budget_term {
 };
 
 /// The user memory that the limits allow a server with these (validated) options, term by term: who
-/// may hold it, and how much. Without stacks, code, payloads of waiting mail, the buffers of
+/// may hold it, and how much. Without stacks, code, what posted functions keep, the buffers of
 /// `transport_kind::asio` (4 to 68 KiB each), TLS (about 14 KiB each) and what handlers keep.
 /// Kernel memory for sockets comes on top, about 3.8 KB each. \param slot_bytes what one
 /// connection's slot takes, session included.

@@ -45,8 +45,24 @@ bool no_descriptor(int reason) noexcept {
     return reason == EMFILE || reason == ENFILE;
 }
 
-bool is_exhausted(int reason) noexcept {
-    return no_descriptor(reason) || reason == ENOBUFS || reason == ENOMEM;
+// Errors of one newcomer, who is gone with it: see accept(2). All others would come again at once:
+// no descriptor, no memory, a security module that says no.
+bool concerns_one(int reason) noexcept {
+    switch (reason) {
+    case ECONNABORTED:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case EINTR:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case EPROTO:
+        return true;
+    default:
+        return false;
+    }
 }
 
 // Without memory for a line the counters tell: the way of the newcomers goes on.
@@ -67,7 +83,9 @@ source_key source_of(int descriptor) {
 } // namespace
 
 acceptor::acceptor(asio::io_context& context, worker_pool& workers, options const& limits)
-    : workers_{&workers}, limits_{&limits}, admission_{limits, workers}, pause_timer_{context} {}
+    : workers_{&workers}, limits_{&limits}, admission_{limits, workers}, pause_timer_{context} {
+    if (admission_.asks_for_source()) workers.ask_at_the_door(admission_);
+}
 
 asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint,
                                          std::uint32_t protocol, std::uint16_t greeting,
@@ -150,11 +168,9 @@ bool acceptor::accept_one(listener& from) {
     if (descriptor < 0) {
         int reason = errno;
         if (reason == EAGAIN) return false;
-        if (is_exhausted(reason)) {
-            if (exhausted(from, reason)) pause();
-            return false;
-        }
-        return true; // ECONNABORTED, EINTR, network errors: of that one newcomer
+        if (concerns_one(reason)) return true;
+        if (exhausted(from, reason)) pause();
+        return false;
     }
     if (exhausted_since_) recovered();
     let_in({descriptor, from.protocol, asks ? source_key{peer.address()} : source_key{},

@@ -27,6 +27,7 @@ namespace millipede::detail {
 /// SO_REUSEPORT stays off: one acceptor knows every worker's load, several would only guess.
 class acceptor {
   public:
+    /// \param workers have not been started; they ask this acceptor about newcomers until they end.
     acceptor(boost::asio::io_context& context, worker_pool& workers, options const& limits);
 
     /// Listens; connections wait in the kernel until `start`. \param greeting what workers ask
@@ -46,7 +47,7 @@ class acceptor {
         boost::asio::ip::tcp::acceptor socket;
         std::uint32_t protocol;
         std::uint16_t greeting;
-        bool through_proxy;   ///< The source address is a proxy's, and says nothing of the client.
+        bool through_proxy;   ///< The source address is a proxy's; the worker learns the client's.
         bool waiting = false; ///< For newcomers; at most one wait each.
     };
 

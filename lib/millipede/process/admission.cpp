@@ -30,18 +30,30 @@ admission::verdict admission::admit(source_key source, rate_limit::time_point no
     if (limits_->connections_max != 0 && workers_->connections() >= limits_->connections_max)
         return verdict::over_limit;
     if (!rate_.has_one(arrivals_, now)) return verdict::over_rate;
-    if (asks_for_source() && source.known()) {
-        try {
-            if (auto why = admit_source(source, now); why != verdict::welcome) return why;
-        } catch (std::bad_alloc const&) {
-            return verdict::no_memory;
-        }
-    }
+    if (auto why = admit_source(source, now); why != verdict::welcome) return why;
     rate_.take(arrivals_, 1, now);
     return verdict::welcome;
 }
 
-admission::verdict admission::admit_source(source_key source, rate_limit::time_point now) {
+bool admission::admit(boost::asio::ip::tcp::endpoint const& client,
+                      worker_metrics& counters) noexcept {
+    auto why = admit_source(source_key{client.address()}, std::chrono::steady_clock::now());
+    if (why == verdict::welcome) return true;
+    refuse(why, counters, [&] { return client; });
+    return false;
+}
+
+admission::verdict admission::admit_source(source_key source, rate_limit::time_point now) noexcept {
+    if (!asks_for_source() || !source.known()) return verdict::welcome;
+    std::lock_guard lock{mutex_};
+    try {
+        return meet_limits_of(source, now);
+    } catch (std::bad_alloc const&) {
+        return verdict::no_memory;
+    }
+}
+
+admission::verdict admission::meet_limits_of(source_key source, rate_limit::time_point now) {
     auto limit = limits_->connections_per_source_max;
     if (limit != 0) workers_->take_departed([this](source_key gone) { sources_.departed(gone); });
     auto& entry = sources_.at(source, now);
@@ -53,10 +65,20 @@ admission::verdict admission::admit_source(source_key source, rate_limit::time_p
 }
 
 void admission::withdraw(source_key source) noexcept {
-    if (limits_->connections_per_source_max != 0) sources_.departed(source);
+    if (limits_->connections_per_source_max == 0) return;
+    std::lock_guard lock{mutex_};
+    sources_.departed(source);
 }
 
 void admission::note_refusal(verdict why, int descriptor, worker_metrics& counters) noexcept {
+    refuse(why, counters, [&] {
+        error_code unknown;
+        return socket_remote_endpoint(descriptor, unknown);
+    });
+}
+
+template <class Who>
+void admission::refuse(verdict why, worker_metrics& counters, Who who) noexcept {
     switch (why) {
     case verdict::welcome:
         return;
@@ -76,13 +98,13 @@ void admission::note_refusal(verdict why, int descriptor, worker_metrics& counte
         ++counters.newcomers_shed;
         break;
     }
+    std::unique_lock lock{mutex_};
     auto& line = lines_[static_cast<std::size_t>(why)];
     auto suppressed = line.admit(std::chrono::steady_clock::now());
+    lock.unlock();
     if (!suppressed) return;
     try {
-        error_code unknown;
-        log(warning) << describe(why) << ": closed newcomer "
-                     << socket_remote_endpoint(descriptor, unknown) << "; " << *suppressed
+        log(warning) << describe(why) << ": closed newcomer " << who() << "; " << *suppressed
                      << " more suppressed before";
     } catch (std::bad_alloc const&) {
         // The counters tell.

@@ -8,17 +8,20 @@
 #include <millipede/base/source_key.hpp>
 #include <millipede/process/source_table.hpp>
 #include <millipede/process/worker_pool.hpp>
+#include <millipede/worker/doorkeeper.hpp>
 
 #include <array>
 #include <cstddef>
+#include <mutex>
 #include <string>
 
 namespace millipede::detail {
 
 /// Who is let in: the limits on connections in all and per source, and on how fast new ones may
 /// come. The acceptor's thread; what it has to know of connections that end, workers tell it
-/// through queues without locks.
-class admission {
+/// through queues without locks. Workers only ask where a PROXY header names the source: so what
+/// belongs to sources has a lock, which is taken once per newcomer and never for a message.
+class admission final : public doorkeeper {
   public:
     enum class verdict {
         welcome,
@@ -44,24 +47,33 @@ class admission {
     /// no limit per source.
     verdict admit(source_key source, rate_limit::time_point now) noexcept;
 
+    /// The limits per source alone, for one that was let in without being asked for it. Any
+    /// worker's thread.
+    bool admit(boost::asio::ip::tcp::endpoint const& client,
+               worker_metrics& counters) noexcept override;
+
     /// A newcomer that was welcome found no place: it does not count as present.
     void withdraw(source_key source) noexcept;
 
-    /// Counts and logs that the newcomer behind `descriptor` is not let in.
+    /// Counts and logs that the newcomer behind `descriptor` is not let in. The acceptor's thread.
     void note_refusal(verdict why, int descriptor, worker_metrics& counters) noexcept;
 
   private:
     static constexpr std::size_t verdicts = 6;
 
-    verdict admit_source(source_key source, rate_limit::time_point now);
+    verdict admit_source(source_key source, rate_limit::time_point now) noexcept;
+    verdict meet_limits_of(source_key source, rate_limit::time_point now);
+    template <class Who>
+    void refuse(verdict why, worker_metrics& counters, Who who) noexcept;
     std::string describe(verdict why) const;
 
     options const* limits_;
     worker_pool* workers_;
     rate_limit rate_;
     rate_limit source_rate_;
+    rate_limit::bucket arrivals_{}; // of all; the acceptor's
+    std::mutex mutex_;              // of what follows, and of what has departed
     source_table sources_;
-    rate_limit::bucket arrivals_{};
     std::array<log_limiter, verdicts> lines_; // by verdict: a flood of one kind hides no other
 };
 

@@ -287,7 +287,8 @@ error_code basic_server::send(connection_id id, payload message, overflow_policy
     if (!recipient) return started_ ? errc::stale_connection : errc::not_running;
     if (recipient == detail::worker::current())
         return recipient->send(id, std::move(message), policy);
-    return recipient->post(std::make_unique<payload_mail>(id, std::move(message), policy));
+    auto bytes = message.size();
+    return recipient->post(std::make_unique<payload_mail>(id, std::move(message), policy), bytes);
 }
 
 error_code basic_server::post(connection_id id, std::unique_ptr<detail::mail> request) {

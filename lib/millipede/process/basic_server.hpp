@@ -56,10 +56,10 @@ class basic_server {
     void start();
 
     /// Accepts connections and runs `every` functions on this thread until `stop()`, `drain()` or,
-    /// with `options::handle_signals`, SIGINT or SIGTERM; then answers what was received, flushes
-    /// and closes, within `options::stop_timeout`. A signal drains, as `drain()` does: connections
-    /// end spread over `options::drain_spread`, and `stop_timeout` begins when that is over. A
-    /// second signal has its default effect.
+    /// with `options::handle_signals`, SIGINT or SIGTERM; then answers what was received, whatever
+    /// the rates, flushes and closes, within `options::stop_timeout`. A signal drains, as `drain()`
+    /// does: connections end spread over `options::drain_spread`, and `stop_timeout` begins when
+    /// that is over. A second signal has its default effect.
     /// When a handler still holds a worker's thread, or an offloaded one its own, a second after
     /// the deadline, the process is ended with status 1: there is no safe way to end a thread.
     /// \throws what `start()` throws; std::logic_error when called a second time; and what a
@@ -125,8 +125,8 @@ class basic_server {
     /// after sends and posts of that thread; a `send` or `post` that follows a broadcast may
     /// overtake it. A connection that opens meanwhile may get it or not. Where output is full the
     /// policy decides, for that connection alone.
-    /// \returns mailbox_full, when a worker has `options::broadcast_capacity` of them waiting:
-    ///          then nobody gets it; not_running; or success.
+    /// \returns mailbox_full, when a worker has `options::broadcast_capacity` of them waiting, or
+    ///          `options::mailbox_max_bytes`: then nobody gets it; not_running; or success.
     error_code broadcast(payload const& message);
     error_code broadcast(payload const& message, overflow_policy policy);
 

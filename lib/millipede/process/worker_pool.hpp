@@ -35,6 +35,12 @@ class worker_pool {
     bool wait_until(std::chrono::steady_clock::time_point deadline);
     void join();
 
+    /// Who decides on newcomers whose source only their worker learns. Before the start; outlives
+    /// the workers' threads.
+    void ask_at_the_door(doorkeeper& keeper) noexcept {
+        for (auto& worker : workers_)
+            worker->ask_at_the_door(keeper);
+    }
     /// Hands the socket to the least loaded worker that is not stalled; when all are, to the least
     /// loaded, where it waits for the stall to end. False when that worker is full, or its queue
     /// is. The acceptor's thread.
@@ -44,7 +50,7 @@ class worker_pool {
     /// Sockets placed that their workers are not yet done with. The acceptor's thread.
     std::uint64_t connections() const noexcept;
     /// Calls `f(source_key)` for each connection that ended since the last time; only with
-    /// `options::connections_per_source_max`. The acceptor's thread.
+    /// `options::connections_per_source_max`. One thread at a time.
     template <class F>
     void take_departed(F f) {
         for (auto& worker : workers_)

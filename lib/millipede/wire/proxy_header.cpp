@@ -14,8 +14,8 @@ namespace {
 namespace ip = boost::asio::ip;
 using status = proxy_header::status;
 
-constexpr proxy_header refused{status::refused};
-constexpr proxy_header incomplete{status::incomplete};
+proxy_header const refused{status::refused};
+proxy_header const incomplete{status::incomplete};
 
 // Version 1: a line of text.
 

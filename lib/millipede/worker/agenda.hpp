@@ -26,7 +26,8 @@ class agenda {
     }
 
     /// Calls `f(token)` for all that were noted, and `look_at_all()` when some could not be. What
-    /// these note in turn waits for the next time. When `f` throws, those behind it are kept.
+    /// these note in turn waits for the next time. When `f` throws, those behind it are kept; when
+    /// `look_at_all` does, it is called again.
     template <class F, class LookAtAll>
     void work_off(F f, LookAtAll look_at_all) {
         if (next_ == taken_.size()) {
@@ -36,7 +37,14 @@ class agenda {
         }
         while (next_ != taken_.size())
             f(taken_[next_++]);
-        if (std::exchange(incomplete_, false)) look_at_all();
+        if (std::exchange(incomplete_, false)) {
+            try {
+                look_at_all();
+            } catch (...) { // an exception, or the end of the thread
+                incomplete_ = true;
+                throw;
+            }
+        }
         pending_ = !noted_.empty() || incomplete_;
     }
 

@@ -3,33 +3,41 @@
 
 #include <millipede/base/overflow.hpp>
 #include <millipede/wire/payload.hpp>
+#include <millipede/worker/byte_room.hpp>
 #include <millipede/worker/fwd.hpp>
 #include <millipede/worker/mailbox.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
 
 namespace millipede::detail {
 
-/// The broadcasts that one worker has waiting and under way, by number: bounded, so that a
-/// publisher who is faster than the workers cannot eat the memory. Any thread.
+/// The broadcasts that one worker has waiting and under way: bounded by number and bytes, so that
+/// a publisher who is faster than the workers cannot eat the memory. Any thread.
 class broadcast_room {
   public:
-    explicit broadcast_room(std::uint32_t capacity) noexcept : capacity_{capacity} {}
+    explicit broadcast_room(std::uint32_t capacity, std::size_t bytes_max = SIZE_MAX) noexcept
+        : capacity_{capacity}, bytes_{bytes_max} {}
 
-    /// False when it is full. Near the capacity one that is refused may make another one be
-    /// refused as well.
-    bool enter() noexcept {
-        if (inside_.fetch_add(1, std::memory_order_relaxed) < capacity_) return true;
-        leave();
+    /// False when it is full for a message of so many bytes. Near the capacity one that is refused
+    /// may make another one be refused as well.
+    bool enter(std::size_t bytes) noexcept {
+        bool room = inside_.fetch_add(1, std::memory_order_relaxed) < capacity_;
+        if (room && bytes_.enter(bytes)) return true;
+        inside_.fetch_sub(1, std::memory_order_relaxed);
         return false;
     }
-    void leave() noexcept { inside_.fetch_sub(1, std::memory_order_relaxed); }
+    void leave(std::size_t bytes) noexcept {
+        inside_.fetch_sub(1, std::memory_order_relaxed);
+        bytes_.leave(bytes);
+    }
 
   private:
     std::uint32_t capacity_;
+    byte_room bytes_;
     std::atomic<std::uint32_t> inside_{0};
 };
 
@@ -40,7 +48,7 @@ class broadcast {
     broadcast(payload message, overflow_policy policy) noexcept
         : message_{std::move(message)}, policy_{policy} {}
     virtual ~broadcast() {
-        if (room_) room_->leave();
+        if (room_) room_->leave(message_.size());
     }
     broadcast(broadcast const&) = delete;
     broadcast& operator=(broadcast const&) = delete;
@@ -48,7 +56,7 @@ class broadcast {
     /// Takes a place in the room until the end of its life; the room lives longer. False when there
     /// is none.
     bool enter(broadcast_room& room) noexcept {
-        if (!room.enter()) return false;
+        if (!room.enter(message_.size())) return false;
         room_ = &room;
         return true;
     }

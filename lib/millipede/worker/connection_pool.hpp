@@ -58,6 +58,7 @@ struct connection_record {
         throttled = 256,     ///< Over its rate; read again when it may send again.
         awaits_first = 512,  ///< A newcomer without a complete message, and that is timed.
         awaits_rest = 1024,  ///< It has begun a message and not ended it, and that is timed.
+        last_words = 2048,   ///< The server ends it: what it has sent is handled at any rate.
     };
     /// While one of these is set, no message is handled.
     static constexpr std::uint16_t not_receiving =

@@ -10,12 +10,13 @@
 
 namespace millipede::detail {
 
-/// The way back of `handoff`: tells the acceptor's thread where the connections came from that have
-/// ended on one worker's, without locks, so that it can count those that there are per source.
+/// The way back of `handoff`: tells whoever decides on newcomers where the connections came from
+/// that have ended on one worker's thread, without locks, so that those can be counted that there
+/// are per source.
 class departures {
   public:
     /// \param present_max how many connections may be on their way to the worker or on it at a
-    /// time, as long as the acceptor takes what there is before it hands over the next one.
+    /// time, as long as what there is is taken before the next one comes in.
     explicit departures(std::size_t present_max) : queue_{present_max + unseen_max} {}
 
     /// Worker's thread.
@@ -23,7 +24,7 @@ class departures {
         [[maybe_unused]] bool pushed = queue_.push(source);
         assert(pushed);
     }
-    /// Acceptor's thread. Calls `f(source_key)` for each.
+    /// Whoever decides on newcomers, one thread at a time. Calls `f(source_key)` for each.
     template <class F>
     void take_all(F f) {
         queue_.consume_all(f);

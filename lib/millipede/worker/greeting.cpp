@@ -223,9 +223,14 @@ void worker::greet(connection_record& record) {
         failure = errc::no_memory;
     }
     if (reached == status::done) return welcome(record);
-    if (reached == status::failed) fail_greeting(record, failure);
+    if (reached != status::failed) return;
+    if (failure.failed())
+        fail_greeting(record, failure);
+    else
+        turn_away(record);
 }
 
+// Failed without a failure: it is not let in.
 io_result::status worker::advance_greeting(connection_record& record, error_code& failure) {
     auto& extra = *record.extra;
     auto const& asked = greetings_[extra.greeting - 1U];
@@ -233,6 +238,7 @@ io_result::status worker::advance_greeting(connection_record& record, error_code
         if (asked.proxy_protocol) {
             auto reached = take_proxy_header(record, failure);
             if (reached != status::done) return reached;
+            if (!let_in(record)) return status::failed;
         }
         if (!asked.tls) return status::done;
         extra.stream = asked.tls->accept(record.descriptor, pool_.buffers());
@@ -243,6 +249,22 @@ io_result::status worker::advance_greeting(connection_record& record, error_code
     if (said.would_block() && record.is(flag::hung_up)) said = extra.stream->handshake();
     if (said.failed()) failure = extra.stream->failure();
     return said.what;
+}
+
+// Limits per source are for the client that the PROXY header names; a proxy that speaks for itself
+// is nobody's client.
+bool worker::let_in(connection_record& record) noexcept {
+    if (!doorkeeper_ || !record.extra->client) return true;
+    auto const& client = *record.extra->client;
+    if (!doorkeeper_->admit(client, counters_)) return false;
+    if (departed_) pool_.source_of(record) = source_key{client.address()};
+    return true;
+}
+
+// As whoever is not let in by the acceptor: a clean end at once, before TLS costs anything.
+void worker::turn_away(connection_record& record) noexcept {
+    socket_turn_away(std::exchange(record.descriptor, -1));
+    release(record);
 }
 
 void worker::welcome(connection_record& record) {
@@ -258,15 +280,23 @@ void worker::welcome(connection_record& record) {
     begin_conversation(record);
     // What followed the greeting has announced its edge already.
     auto* still = pool_.find_token(token);
-    if (still && still->receiving()) receive(*still);
+    if (!still || still->where != state::open) return;
+    if (still->is(flag::last_words))
+        end_newcomer(*still);
+    else if (still->receiving())
+        receive(*still);
 }
 
-// The server stops. What has come is looked at once more; a handshake is not begun any more.
-void worker::finish_greeting(connection_record& record) {
-    record.clear(flag::input_waits);
-    bool in_tls = record.extra->stream != nullptr;
-    if (in_tls || !greetings_[record.extra->greeting - 1U].tls) greet(record);
-    if (record.where == state::greeting) fail_greeting(record, errc::stopping);
+// The server stops, and the turn to end is this newcomer's. Who has begun to greet has its time, as
+// far as the deadline leaves it, and is then answered and told goodbye like all the others. Who has
+// said nothing is not waited for.
+void worker::finish_greeting(connection_record& record) noexcept {
+    std::byte first;
+    bool has_begun =
+        record.extra->stream || socket_peek(record.descriptor, std::span{&first, 1}).size != 0;
+    if (!has_begun) return fail_greeting(record, errc::stopping);
+    record.set(flag::last_words);
+    greet_later(record);
 }
 
 // Only our direction ends, and what the peer still says is thrown away for a while: closing at once

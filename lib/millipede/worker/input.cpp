@@ -27,6 +27,7 @@ input::input(connection_pool& pool, worker_metrics& counters, options const& lim
     : pool_{&pool},
       counters_{&counters},
       scratch_bytes_{read_size_of(limits)},
+      reads_per_scratch_{static_cast<int>((limits.scratch_bytes - 1) / scratch_bytes_ + 1)},
       scratch_{std::make_unique_for_overwrite<std::byte[]>(scratch_bytes_)} {}
 
 input::rest input::fail(error_code const& why) noexcept {

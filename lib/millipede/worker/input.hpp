@@ -41,6 +41,9 @@ class input {
     /// One read that is thrown away.
     rest discard(connection_record& record);
 
+    /// How many reads bring as much as `options::scratch_bytes`: one, without a rate.
+    int reads_per_scratch() const noexcept { return reads_per_scratch_; }
+
     /// Why the last call that answered `failed` did.
     error_code const& failure() const noexcept { return failure_; }
 
@@ -61,6 +64,7 @@ class input {
     connection_pool* pool_;
     worker_metrics* counters_;
     std::size_t scratch_bytes_;
+    int reads_per_scratch_;
     std::unique_ptr<std::byte[]> scratch_;
     error_code failure_; // here and not in the results, which every message would carry along
 };

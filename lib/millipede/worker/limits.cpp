@@ -43,7 +43,8 @@ void worker::charge(connection_record& record, rate_limit const& rate, rate_limi
         if (!rate.in_debt(from, now) || record.is(flag::close_requested)) return;
         ++counters_.too_fast;
         output_.request_close(record, errc::too_fast);
-    } else if (!rate.has_one(from, now) && !record.is(flag::throttled)) {
+    } else if (!rate.has_one(from, now) && !record.is(flag::throttled) &&
+               !record.is(flag::last_words)) {
         ++counters_.rate_pauses;
         pool_.throttle(record, tick_);
     }

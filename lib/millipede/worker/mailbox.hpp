@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <millipede/worker/byte_room.hpp>
+
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -20,16 +23,18 @@ class mail {
   private:
     friend class mailbox;
     mail* next_ = nullptr;
+    std::size_t bytes_ = 0; // of the message that it carries
 };
 
 /// Requests from any thread to one worker: a lock-free stack that the worker takes as a whole and
-/// turns round, so that the requests of each sender run in the order they were sent. Bounded, so
-/// that a stalled worker cannot eat the memory.
+/// turns round, so that the requests of each sender run in the order they were sent. Bounded by
+/// number and by bytes, so that a stalled worker cannot eat the memory.
 class mailbox {
   public:
     enum class posted { full, quietly, must_wake };
 
-    explicit mailbox(std::uint32_t capacity) noexcept : capacity_{capacity} {}
+    explicit mailbox(std::uint32_t capacity, std::size_t bytes_max = SIZE_MAX) noexcept
+        : capacity_{capacity}, bytes_{bytes_max} {}
     ~mailbox() {
         take_rest([](mail&) {});
         while (newest_.load(std::memory_order_relaxed)) // what is destroyed may post again
@@ -39,12 +44,15 @@ class mailbox {
     mailbox& operator=(mailbox const&) = delete;
 
     /// Any thread. `must_wake`: the box was empty, nobody else wakes the worker. Near the capacity
-    /// a post that is refused may make another one be refused as well.
-    posted post(std::unique_ptr<mail> request) noexcept {
-        if (waiting_.fetch_add(1, std::memory_order_relaxed) >= capacity_) {
+    /// a post that is refused may make another one be refused as well. \param bytes of the message
+    /// that the request carries.
+    posted post(std::unique_ptr<mail> request, std::size_t bytes = 0) noexcept {
+        bool room = waiting_.fetch_add(1, std::memory_order_relaxed) < capacity_;
+        if (!room || !bytes_.enter(bytes)) {
             waiting_.fetch_sub(1, std::memory_order_relaxed);
             return posted::full;
         }
+        request->bytes_ = bytes;
         return push(std::move(request));
     }
 
@@ -78,6 +86,7 @@ class mailbox {
         while (rest_) {
             std::unique_ptr<mail> owned{std::exchange(rest_, rest_->next_)};
             waiting_.fetch_sub(1, std::memory_order_relaxed);
+            bytes_.leave(owned->bytes_);
             f(*owned);
         }
     }
@@ -94,6 +103,7 @@ class mailbox {
     }
 
     std::uint32_t capacity_;
+    byte_room bytes_;
     std::atomic<std::uint32_t> waiting_{0};
     std::atomic<mail*> newest_{nullptr};
     mail* rest_ = nullptr; // taken and not run yet, oldest first; the worker's

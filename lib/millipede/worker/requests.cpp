@@ -8,9 +8,9 @@
 
 namespace millipede::detail {
 
-error_code worker::post(std::unique_ptr<mail> request) {
+error_code worker::post(std::unique_ptr<mail> request, std::size_t bytes) {
     if (!running_.load(std::memory_order_acquire)) return errc::not_running;
-    switch (mailbox_.post(std::move(request))) {
+    switch (mailbox_.post(std::move(request), bytes)) {
     case mailbox::posted::full:
         return errc::mailbox_full;
     case mailbox::posted::must_wake:

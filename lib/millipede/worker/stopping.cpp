@@ -139,16 +139,28 @@ void worker::await_step() noexcept {
     }
 }
 
-// Reads what has been sent. A socket's conversation is over then; streams have more time.
+// Reads what has been sent, whatever the rates: who was told to wait by silence would else never
+// hear of it. A socket's conversation is over then; streams have more time.
 void worker::end_conversation(connection_record& record) {
     auto still_open = [&, generation = record.generation] {
         return record.generation == generation && record.where == state::open;
     };
-    for (int reads = 0; record.receiving() && reads < last_reads_max; ++reads) {
+    record.set(flag::last_words);
+    if (record.is(flag::throttled)) pool_.unthrottle(record, tick_);
+    auto reads_max = last_reads_max * input_.reads_per_scratch();
+    for (int reads = 0; record.receiving() && reads < reads_max; ++reads) {
         read_on(record);
         if (!still_open() || !record.is(flag::input_waits)) break;
     }
     if (still_open() && !reads_by_itself(record)) finish_conversation(record);
+}
+
+// One whose greeting was over only after its slot had its turn.
+void worker::end_newcomer(connection_record& record) {
+    end_conversation(record);
+    if (record.where != state::open || !reads_by_itself(record)) return;
+    streams_begin_ = std::min(streams_begin_, pool_.all().slot_of(record));
+    end_soon(); // which gives streams their time
 }
 
 // Streams read by themselves, some bytes in each cycle of the io_context: they are finished when a
@@ -156,13 +168,18 @@ void worker::end_conversation(connection_record& record) {
 void worker::end_streams() {
     if (streams_posted_ || streams_begin_ == next_to_end_) return;
     streams_end_ = next_to_end_;
-    give_streams_time(last_stream_reads_max, counters_.bytes_received);
+    give_streams_time(last_stream_reads_max, bytes_moved());
+}
+
+// A stream that is writing is not read until it has written: that is progress, too.
+std::uint64_t worker::bytes_moved() const noexcept {
+    return counters_.bytes_received.load() + counters_.bytes_sent.load();
 }
 
 void worker::give_streams_time(int patience, std::uint64_t bytes_before) {
     note(activity::engine);
     in_turn_ = true;
-    std::uint64_t bytes = counters_.bytes_received;
+    auto bytes = bytes_moved();
     bool give_time = patience == last_stream_reads_max || (patience > 0 && bytes != bytes_before);
     bool any_left = false;
     for (auto slot = streams_begin_; slot < streams_end_; ++slot) {
@@ -207,6 +224,7 @@ void worker::cut_all() noexcept {
     for (std::uint32_t slot = 0; slot < pool_.all().touched(); ++slot) {
         auto& record = pool_.all()[slot];
         if (record.where == state::free) continue;
+        if (record.where == state::greeting) ++counters_.abandoned;
         if (record.has_output()) record.set(flag::abort_on_close);
         // An open one was in the middle of its conversation: it may have been owed an answer.
         if (record.has_output() || record.where == state::open) ++counters_.cut;

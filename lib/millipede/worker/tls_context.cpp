@@ -20,6 +20,10 @@ using context_pointer = std::shared_ptr<SSL_CTX>;
     throw invalid_option{member, "'" + file + "' cannot be used: " + take_tls_error().message()};
 }
 
+// What a client's certificates may take, of whom nothing is known yet; four with the largest keys
+// in use take 8 KiB.
+constexpr long client_certificates_bytes_max = 32 * 1024;
+
 // Without this, OpenSSL would ask for the passphrase on the terminal.
 int no_passphrase(char*, int, int, void*) {
     return 0;
@@ -44,6 +48,7 @@ context_pointer new_context() {
     constexpr unsigned char name[] = "millipede";
     SSL_CTX_set_session_id_context(raw, name, sizeof name - 1);
     SSL_CTX_set_default_passwd_cb(raw, no_passphrase);
+    SSL_CTX_set_max_cert_list(raw, client_certificates_bytes_max);
     return context;
 }
 

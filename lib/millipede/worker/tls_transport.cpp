@@ -5,6 +5,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/sslerr.h>
 
 #include <algorithm>
 #include <array>
@@ -77,7 +78,8 @@ struct tls_transport::socket_methods {
             *count = got.size;
             if (got.size != 0) {
                 self.heard_ = true;
-                return 1;
+                auto const* bytes = reinterpret_cast<std::byte const*>(room);
+                return self.shaking_ && self.hello_is_too_long({bytes, got.size}) ? 0 : 1;
             }
             if (got.failed()) self.fail(socket_failure());
             if (!got.failed() && !got.would_block()) self.socket_ended_ = true;
@@ -153,12 +155,23 @@ void tls_transport::note_failure(int answer) noexcept {
         fail(reason);
 }
 
+// The failure is the one that OpenSSL itself has for messages that are too long.
+bool tls_transport::hello_is_too_long(std::span<std::byte const> bytes) noexcept {
+    if (SSL_version(session_.get()) == TLS1_2_VERSION || hello_.admits(bytes)) return false;
+    constexpr auto reason = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_EXCESSIVE_MESSAGE_SIZE);
+    fail({static_cast<int>(reason), tls_category()});
+    return true;
+}
+
 io_result tls_transport::handshake() {
     if (failure_.failed()) return fail(failure_);
     drained_ = false;
     ERR_clear_error();
     int answer = SSL_accept(session_.get());
-    if (answer == 1) return {};
+    if (answer == 1) {
+        shaking_ = false;
+        return {};
+    }
     note_failure(answer);
     if (ended_) return fail(errc::stream_truncated);
     if (failure_.failed()) return fail(failure_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millipede/memory/buffers.hpp>
+#include <millipede/worker/hello_meter.hpp>
 #include <millipede/worker/transport.hpp>
 
 #include <openssl/ssl.h>
@@ -51,6 +52,7 @@ class tls_transport final : public transport {
     void note_failure(int answer) noexcept;
     bool write_record(std::span<std::byte const> bytes);
     bool send(std::span<std::byte const> sealed) noexcept;
+    bool hello_is_too_long(std::span<std::byte const> bytes) noexcept;
     void send_close_notify() noexcept;
     void forget_unsent() noexcept { unsent_.release(*buffers_); }
 
@@ -62,7 +64,9 @@ class tls_transport final : public transport {
     buffer_pool* buffers_;
     int descriptor_;
     error_code failure_;
-    spill unsent_;              ///< Sealed bytes that the socket has not taken.
+    spill unsent_; ///< Sealed bytes that the socket has not taken.
+    hello_meter hello_;
+    bool shaking_ = true;       ///< The handshake is not over.
     bool heard_ = false;        ///< The peer has sent something.
     bool drained_ = false;      ///< The socket has no more for now.
     bool socket_ended_ = false; ///< The peer has ended its stream.

@@ -63,6 +63,7 @@ void worker::on_readiness() {
 // What a turn left that was cut short by an exception, or by the end of its thread.
 void worker::take_up_turn() {
     in_turn_ = true;
+    if (!waiting_greetings_.empty()) post_greetings();
     while (!left_events_.empty()) {
         auto event = left_events_.front();
         left_events_ = left_events_.subspan(1);

@@ -49,8 +49,8 @@ worker::worker(std::uint32_t index, options const& limits, std::span<protocol* c
       input_{pool_, counters_, limits},
       incoming_{limits.handoff_capacity},
       all_output_{all_output},
-      broadcast_room_{limits.broadcast_capacity},
-      mailbox_{limits.mailbox_capacity},
+      broadcast_room_{limits.broadcast_capacity, limits.mailbox_max_bytes},
+      mailbox_{limits.mailbox_capacity, limits.mailbox_max_bytes},
       message_rate_{limits.messages_per_second, limits.messages_burst},
       byte_rate_{limits.bytes_per_second, limits.bytes_burst},
       notes_input_{limits.first_message_timeout > 0ms || limits.message_timeout > 0ms ||

@@ -12,6 +12,7 @@
 #include <millipede/worker/closing_schedule.hpp>
 #include <millipede/worker/connection_pool.hpp>
 #include <millipede/worker/departures.hpp>
+#include <millipede/worker/doorkeeper.hpp>
 #include <millipede/worker/fwd.hpp>
 #include <millipede/worker/greeting.hpp>
 #include <millipede/worker/handler_memory.hpp>
@@ -68,8 +69,9 @@ class worker {
     std::uint32_t index() const noexcept { return index_; }
     boost::asio::io_context& context() noexcept { return context_; }
     worker_metrics const& counters() const noexcept { return counters_; }
-    /// Has `request` run on the worker's thread. \returns mailbox_full, not_running or success.
-    error_code post(std::unique_ptr<mail> request);
+    /// Has `request` run on the worker's thread. \param bytes of the message that it carries.
+    /// \returns mailbox_full, not_running or success.
+    error_code post(std::unique_ptr<mail> request, std::size_t bytes = 0);
     /// The same for what was admitted by a bound of its own. \returns not_running or success.
     error_code post_admitted(std::unique_ptr<mail> request);
     /// Where broadcasts are admitted.
@@ -103,11 +105,15 @@ class worker {
     handoff& incoming() noexcept { return incoming_; }
     /// Wakes the worker for what was pushed to `incoming()`, unless that is done already.
     void wake();
-    /// Who has left; only with `options::connections_per_source_max`.
+
+    /// Who has left; only with `options::connections_per_source_max`. Whoever decides on newcomers,
+    /// one thread at a time.
     departures& departed() noexcept { return *departed_; }
 
     // The owner's thread.
 
+    /// Who decides on newcomers whose source a PROXY header names. Before the start.
+    void ask_at_the_door(doorkeeper& keeper) noexcept { doorkeeper_ = &keeper; }
     /// \throws std::system_error when there is no thread to be had, std::bad_alloc; then the worker
     /// is as it was before.
     void start(std::function<void()> on_ended);
@@ -179,7 +185,9 @@ class worker {
     void end_soon() noexcept;
     void await_step() noexcept;
     void end_conversation(connection_record& record);
+    void end_newcomer(connection_record& record);
     void end_streams();
+    std::uint64_t bytes_moved() const noexcept;
     void give_streams_time(int patience, std::uint64_t bytes_before);
     void finish_conversation(connection_record& record);
     std::chrono::milliseconds come_back_after();
@@ -205,8 +213,10 @@ class worker {
     void on_waiting_greetings();
     void greet(connection_record& record);
     io_result::status advance_greeting(connection_record& record, error_code& failure);
+    bool let_in(connection_record& record) noexcept;
+    void turn_away(connection_record& record) noexcept;
     void welcome(connection_record& record);
-    void finish_greeting(connection_record& record);
+    void finish_greeting(connection_record& record) noexcept;
     void fail_greeting(connection_record& record, error_code const& reason) noexcept;
     void log_failed_greeting(connection_record const& record, error_code const& reason, bool in_tls,
                              severity level) noexcept;
@@ -301,6 +311,7 @@ class worker {
     detail::input input_;
     handoff incoming_;
     std::optional<departures> departed_;
+    doorkeeper* doorkeeper_ = nullptr; ///< Null: no limit asks for sources.
     output_budget* all_output_;
     broadcast_room broadcast_room_; // before all that may hold a broadcast
     mailbox mailbox_;

@@ -2,6 +2,7 @@
 // Who is let in, with workers that never run and a clock that only the test moves.
 #include <millipede/process/admission.hpp>
 
+#include "support/captured_log.hpp"
 #include "unit/support/child.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -146,6 +147,62 @@ BOOST_AUTO_TEST_CASE(whom_its_own_limit_turns_away_takes_nothing_of_the_rate_of_
     BOOST_TEST((host.admit(host.here) == verdict::over_source_rate));
     BOOST_TEST((host.admit(host.there) == verdict::welcome));
     BOOST_TEST((host.admit(from("192.0.2.3")) == verdict::over_rate));
+}
+
+// Behind a PROXY header: told apart by the same table as those that the acceptor knows.
+BOOST_AUTO_TEST_CASE(clients_of_proxies_count_for_their_source_like_all_others) {
+    auto wanted = small_options();
+    wanted.connections_per_source_max = 2;
+    fixture host{wanted};
+    millipede::worker_metrics counters;
+    auto admitted = [&](char const* address) {
+        millipede::detail::doorkeeper& keeper = host.subject;
+        return keeper.admit({boost::asio::ip::make_address(address), 4711}, counters);
+    };
+    BOOST_TEST((host.admit(host.here) == verdict::welcome));
+    BOOST_TEST(admitted("192.0.2.1"));
+    BOOST_TEST(!admitted("192.0.2.1"));
+    BOOST_TEST((host.admit(host.here) == verdict::over_source_limit));
+    BOOST_TEST(admitted("192.0.2.2"));
+    BOOST_TEST(counters.newcomers_over_source_limit.load() == 1U);
+    host.workers.find(1)->departed().push(host.here);
+    BOOST_TEST(admitted("192.0.2.1"));
+    BOOST_TEST(!admitted("192.0.2.1"));
+}
+
+// The rate of all was theirs already when they were accepted.
+BOOST_AUTO_TEST_CASE(clients_of_proxies_meet_their_own_rate_and_no_other) {
+    auto wanted = small_options();
+    wanted.connections_max = 1;
+    wanted.accepts_per_second = 1;
+    wanted.accepts_per_second_per_source = 1;
+    wanted.accepts_burst_per_source = 2;
+    fixture host{wanted};
+    BOOST_TEST(host.workers.place({}));
+    BOOST_TEST((host.admit({}) == verdict::over_limit));
+    millipede::worker_metrics counters;
+    auto admitted = [&](char const* address) {
+        return host.subject.admit({boost::asio::ip::make_address(address), 4711}, counters);
+    };
+    BOOST_TEST(admitted("2001:db8::1"));
+    BOOST_TEST(admitted("2001:db8::2")); // of the same /64
+    BOOST_TEST(!admitted("2001:db8::3"));
+    BOOST_TEST(admitted("2001:db8:0:1::1"));
+    BOOST_TEST(counters.newcomers_over_source_rate.load() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_log_names_the_client_that_was_not_let_in) {
+    auto wanted = small_options();
+    wanted.connections_per_source_max = 1;
+    fixture host{wanted};
+    test::captured_log logs;
+    millipede::worker_metrics counters;
+    for (unsigned short port = 1; port <= 3; ++port)
+        host.subject.admit({boost::asio::ip::make_address("192.0.2.1"), port}, counters);
+    BOOST_TEST(logs.count("more than 1 connections of one source: closed newcomer 192.0.2.1:2") ==
+               1U);
+    BOOST_TEST(logs.count("closed newcomer") == 1U); // one line a second
+    BOOST_TEST(counters.newcomers_over_source_limit.load() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(every_refusal_is_counted_by_its_reason) {

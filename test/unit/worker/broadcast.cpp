@@ -95,11 +95,21 @@ struct bench {
 
 BOOST_AUTO_TEST_CASE(a_room_has_so_many_places) {
     broadcast_room room{2};
-    BOOST_TEST(room.enter());
-    BOOST_TEST(room.enter());
-    BOOST_TEST(!room.enter());
-    room.leave();
-    BOOST_TEST(room.enter());
+    BOOST_TEST(room.enter(1));
+    BOOST_TEST(room.enter(1));
+    BOOST_TEST(!room.enter(1));
+    room.leave(1);
+    BOOST_TEST(room.enter(1));
+}
+
+BOOST_AUTO_TEST_CASE(a_room_has_so_many_bytes) {
+    broadcast_room room{5, 100};
+    BOOST_TEST(room.enter(60));
+    for (int times = 0; times < 10; ++times)
+        BOOST_TEST(!room.enter(41)); // who is refused takes no place
+    BOOST_TEST(room.enter(40));
+    room.leave(60);
+    BOOST_TEST(room.enter(60));
 }
 
 BOOST_AUTO_TEST_CASE(a_broadcast_has_its_place_until_its_end) {
@@ -110,8 +120,20 @@ BOOST_AUTO_TEST_CASE(a_broadcast_has_its_place_until_its_end) {
         BOOST_TEST(first.enter(room));
         BOOST_TEST(!second.enter(room));
     } // the one that was not let in does not leave
-    BOOST_TEST(room.enter());
-    BOOST_TEST(!room.enter());
+    BOOST_TEST(room.enter(0));
+    BOOST_TEST(!room.enter(0));
+}
+
+BOOST_AUTO_TEST_CASE(a_broadcast_has_room_for_its_message_until_its_end) {
+    broadcast_room room{10, 100};
+    {
+        auto message = payload{test::bytes_of(std::string(80, 'x'))};
+        millipede::detail::broadcast first{message, overflow_policy::close};
+        BOOST_TEST(first.enter(room));
+        BOOST_TEST(!room.enter(21));
+    }
+    BOOST_TEST(room.enter(20));
+    BOOST_TEST(room.enter(80));
 }
 
 BOOST_AUTO_TEST_CASE(every_connection_gets_all_in_their_order) {
@@ -239,10 +261,10 @@ BOOST_AUTO_TEST_CASE(a_worker_that_ends_with_broadcasts_under_way_lets_go_of_the
         }
         the.subject.context().poll_one(); // takes the mail
         the.subject.context().poll_one(); // walks a slice
-        BOOST_TEST(!room.enter());
+        BOOST_TEST(!room.enter(1));
     }
-    BOOST_TEST(room.enter());
-    BOOST_TEST(room.enter());
+    BOOST_TEST(room.enter(1));
+    BOOST_TEST(room.enter(1));
 }
 
 BOOST_AUTO_TEST_CASE(a_worker_that_does_not_run_takes_none) {

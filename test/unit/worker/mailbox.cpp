@@ -66,6 +66,26 @@ BOOST_AUTO_TEST_CASE(what_was_admitted_elsewhere_finds_room_and_keeps_its_place)
     BOOST_TEST((post(box, 5) == posted::full)); // it counts as one that waits
 }
 
+BOOST_AUTO_TEST_CASE(messages_beyond_the_bytes_are_refused_until_others_are_taken) {
+    std::atomic<int> living{0};
+    mailbox box{10, 100};
+    auto post_bytes = [&](std::size_t bytes) {
+        return box.post(std::make_unique<letter>(0, 1, &living), bytes) != posted::full;
+    };
+    BOOST_TEST(post_bytes(60));
+    for (int times = 0; times < 20; ++times)
+        BOOST_TEST(!post_bytes(41)); // who is refused takes neither place nor bytes
+    BOOST_TEST(post_bytes(40));
+    BOOST_TEST(!post_bytes(1));
+    BOOST_TEST(post_bytes(0)); // a function
+    BOOST_TEST(living == 3);
+    BOOST_TEST(taken_from(box).size() == 3U);
+    BOOST_TEST(post_bytes(1'000)); // an empty one takes one message of any size
+    BOOST_TEST(!post_bytes(1));
+    BOOST_TEST(taken_from(box).size() == 1U);
+    BOOST_TEST(post_bytes(100));
+}
+
 BOOST_AUTO_TEST_CASE(requests_come_out_oldest_first) {
     mailbox box{10};
     for (int number : {1, 2, 3})

@@ -12,6 +12,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -521,6 +522,69 @@ BOOST_AUTO_TEST_CASE(files_that_cannot_be_used_are_named) {
         BOOST_TEST(refusal.what() == "tls.certificate_file: '" + folder.file("none") +
                                          "' cannot be used: No such file or directory");
     }
+}
+
+// OpenSSL would have set aside what is claimed, and more.
+BOOST_AUTO_TEST_CASE(a_hello_that_claims_too_much_fails_at_once_and_costs_nothing) {
+    std::string const claim{"\x16\x03\x01\0\x04\x01\x02\0\0", 9}; // 128 KiB
+    for (auto record_bytes : {4U, 1U}) {
+        pair subject;
+        BOOST_TEST(subject.ours->handshake().would_block());
+        std::string stream;
+        for (std::size_t at = 5; at < claim.size(); at += record_bytes)
+            stream += claim.substr(0, 4) + static_cast<char>(record_bytes) +
+                      claim.substr(at, record_bytes);
+        auto before = ::mallinfo2().uordblks + ::mallinfo2().hblkhd;
+        for (char byte : stream.substr(0, stream.size() - 1)) {
+            subject.push({&byte, 1});
+            BOOST_TEST(subject.ours->handshake().would_block());
+        }
+        subject.push(stream.substr(stream.size() - 1));
+        BOOST_TEST(subject.ours->handshake().failed());
+        BOOST_TEST(subject.ours->failure().message() == "excessive message size");
+        BOOST_TEST(subject.ours->failure().category().name() == "millipede.tls");
+        auto after = ::mallinfo2().uordblks + ::mallinfo2().hblkhd;
+        BOOST_TEST(after < before + 100'000); // its buffers for a record and for a message
+        BOOST_TEST(subject.ours->handshake().failed()); // and so it stays
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_hello_may_take_as_much_as_one_record_holds) {
+    pair subject;
+    SSL_set_tlsext_host_name(subject.peer.session(), "example.org");
+    std::vector<unsigned char> protocols; // a list that makes the hello long
+    while (protocols.size() < 14'000) {
+        protocols.push_back(200);
+        protocols.insert(protocols.end(), 200, 'p');
+    }
+    SSL_set_alpn_protos(subject.peer.session(), protocols.data(),
+                        static_cast<unsigned>(protocols.size()));
+    subject.shake();
+    BOOST_TEST((subject.ours->failure() == millipede::error_code{}));
+}
+
+// Encrypted records of TLS 1.2 look like plain ones: what is in them is not measured.
+BOOST_AUTO_TEST_CASE(what_is_encrypted_is_not_taken_for_a_hello) {
+    pair subject{TLS1_2_VERSION};
+    subject.peer.shake();
+    subject.push(subject.peer.take());
+    BOOST_TEST(subject.ours->handshake().would_block());
+    subject.carry_all();
+    subject.peer.shake();
+    auto flight = subject.peer.take();
+    std::size_t last = 0; // record: Finished
+    auto length_at = [&](std::size_t at) {
+        return std::size_t{static_cast<unsigned char>(flight[at + 3])} << 8 |
+               static_cast<unsigned char>(flight[at + 4]);
+    };
+    while (last + 5 + length_at(last) < flight.size())
+        last += 5 + length_at(last);
+    BOOST_REQUIRE(flight[last] == 22);
+    flight.replace(last + 5, 4, "\x01\xff\xff\xff");
+    subject.push(flight);
+    BOOST_TEST(subject.ours->handshake().failed());
+    BOOST_TEST(subject.ours->failure().category().name() == "millipede.tls");
+    BOOST_TEST(subject.ours->failure().message() != "excessive message size");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
