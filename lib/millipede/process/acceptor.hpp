@@ -6,6 +6,7 @@
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
 #include <millipede/process/admission.hpp>
+#include <millipede/process/listening_socket.hpp>
 #include <millipede/process/spare_descriptor.hpp>
 #include <millipede/process/worker_pool.hpp>
 
@@ -35,6 +36,9 @@ class acceptor {
     boost::asio::ip::tcp::endpoint listen(boost::asio::ip::tcp::endpoint const& endpoint,
                                           std::uint32_t protocol, std::uint16_t greeting = 0,
                                           bool through_proxy = false);
+    /// Takes over a socket that listens already.
+    void add(listening_socket& opened, std::uint32_t protocol, std::uint16_t greeting = 0,
+             bool through_proxy = false);
     void start();
     /// Closes all listeners: from now on the kernel refuses connections.
     void stop();
@@ -46,8 +50,9 @@ class acceptor {
         boost::asio::ip::tcp::acceptor socket;
         std::uint32_t protocol;
         std::uint16_t greeting;
-        bool through_proxy;   ///< The source address is a proxy's, and says nothing of the client.
+        bool no_sources;      ///< The source address is a proxy's, or there are none at all.
         bool waiting = false; ///< For newcomers; at most one wait each.
+        std::optional<socket_path> path; ///< Of a Unix domain socket, as long as it listens.
     };
 
     void wait(listener& from);

@@ -80,10 +80,8 @@ void admission::note_refusal(verdict why, int descriptor, worker_metrics& counte
     auto suppressed = line.admit(std::chrono::steady_clock::now());
     if (!suppressed) return;
     try {
-        error_code unknown;
-        log(warning) << describe(why) << ": closed newcomer "
-                     << socket_remote_endpoint(descriptor, unknown) << "; " << *suppressed
-                     << " more suppressed before";
+        log(warning) << describe(why) << ": closed newcomer " << socket_peer_name(descriptor)
+                     << "; " << *suppressed << " more suppressed before";
     } catch (std::bad_alloc const&) {
         // The counters tell.
     }
