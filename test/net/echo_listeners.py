@@ -17,6 +17,7 @@ from pathlib import Path
 
 from harness import (DEADLINE, TRANSPORT, Client, NetTest, UnixPath, has_ipv6, program,
                      run_to_end, wait_until)
+from secure import proxy_binary, proxy_text
 
 
 class ListenerTest(NetTest):
@@ -90,6 +91,19 @@ class Paths(ListenerTest):
         client.send(b"much too long\n")
         self.assert_stream_ends(client)
         wait_until(lambda: server.log("warning", contains="refused unix: bad size"), "its line")
+
+
+    def test_behind_a_proxy(self):
+        server = self.serve_lines(f"unix:{self.path},proxy", message_max=8)
+        for header in (proxy_text(), proxy_binary()):
+            client = self.connect(server)
+            for byte in header + b"hello\n":
+                client.send(bytes([byte]))
+            self.assertEqual(client.receive(6), b"hello\n")
+            client.send(b"much too long\n")
+            self.assert_stream_ends(client)
+        for name in ("192.0.2.7:4711", "192.0.2.8:4712"):
+            wait_until(lambda: server.log("warning", contains=f"refused {name}"), f"{name}'s line")
 
 
 class Versions(ListenerTest):

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <millipede/process/acceptor.hpp>
 
-#include <millipede/base/endpoint.hpp>
-#include <millipede/worker/transport.hpp>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -64,14 +62,6 @@ source_key source_of(int descriptor) {
 
 acceptor::acceptor(asio::io_context& context, worker_pool& workers, options const& limits)
     : workers_{&workers}, limits_{&limits}, admission_{limits, workers}, pause_timer_{context} {}
-
-asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint,
-                                         std::uint32_t protocol, std::uint16_t greeting,
-                                         bool through_proxy) {
-    auto opened = listening_socket::open(to_string(endpoint), *limits_);
-    add(opened.front(), protocol, greeting, through_proxy);
-    return *opened.front().endpoint();
-}
 
 void acceptor::add(listening_socket& opened, std::uint32_t protocol, std::uint16_t greeting,
                    bool through_proxy) {

@@ -30,13 +30,8 @@ class acceptor {
   public:
     acceptor(boost::asio::io_context& context, worker_pool& workers, options const& limits);
 
-    /// Listens; connections wait in the kernel until `start`. \param greeting what workers ask
-    /// of the newcomers first, by their number for it.
-    /// \throws listen_error
-    boost::asio::ip::tcp::endpoint listen(boost::asio::ip::tcp::endpoint const& endpoint,
-                                          std::uint32_t protocol, std::uint16_t greeting = 0,
-                                          bool through_proxy = false);
-    /// Takes over a socket that listens already.
+    /// Takes over a socket that listens; connections wait in the kernel until `start`.
+    /// \param greeting what workers ask of the newcomers first, by their number for it.
     void add(listening_socket& opened, std::uint32_t protocol, std::uint16_t greeting = 0,
              bool through_proxy = false);
     void start();

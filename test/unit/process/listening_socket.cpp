@@ -194,7 +194,8 @@ BOOST_AUTO_TEST_CASE(an_inherited_socket_is_taken_as_it_is_and_outlives_us) {
     auto tcp = open("127.0.0.1:0");
     auto local = open("unix:" + path);
     for (auto* original : {&tcp[0], &local[0]}) {
-        ::fcntl(original->descriptor(), F_SETFL, 0); // one that blocks, as it may come
+        ::fcntl(original->descriptor(), F_SETFL, 0); // one that blocks, as it may come,
+        ::fcntl(original->descriptor(), F_SETFD, 0); // and outlives exec
         {
             auto opened = open("fd:" + std::to_string(original->descriptor()));
             BOOST_TEST(opened[0].name() == original->name());
@@ -213,9 +214,13 @@ BOOST_AUTO_TEST_CASE(what_does_not_listen_is_not_taken) {
     BOOST_REQUIRE(::pipe(pipes) == 0);
     int idle = ::socket(AF_INET, SOCK_STREAM, 0);
     int datagrams = ::socket(AF_INET, SOCK_DGRAM, 0);
-    for (int descriptor : {pipes[0], idle, datagrams, 100'000})
+    int records = ::socket(AF_UNIX, SOCK_SEQPACKET, 0); // listens, but not for streams
+    sockaddr any{.sa_family = AF_UNIX, .sa_data = {}};
+    BOOST_REQUIRE(::bind(records, &any, sizeof any.sa_family) == 0);
+    BOOST_REQUIRE(::listen(records, 1) == 0);
+    for (int descriptor : {pipes[0], idle, datagrams, records, 100'000})
         BOOST_TEST((refusal_of("fd:" + std::to_string(descriptor)) == errc::no_inherited_socket));
-    for (int descriptor : {pipes[0], pipes[1], idle, datagrams})
+    for (int descriptor : {pipes[0], pipes[1], idle, datagrams, records})
         BOOST_TEST(::close(descriptor) == 0);
 }
 
