@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <millipede/process/acceptor.hpp>
 
+#include <millipede/worker/transport.hpp>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -90,8 +91,8 @@ void acceptor::stop() {
     pause_timer_.cancel();
     for (auto& from : listeners_) {
         error_code ignored;
+        from.path.reset(); // first: as long as the socket is open nothing else can be that file
         from.socket.close(ignored);
-        from.path.reset();
     }
 }
 
