@@ -215,20 +215,7 @@ class server : public basic_server {
     /// \returns stale_connection, mailbox_full, not_running or success.
     template <class F>
         requires std::invocable<F&, connection_type&> error_code post(connection_id id, F f) {
-            class request final : public detail::mail {
-              public:
-                request(connection_id id, F f, detail::dispatcher<Session, Codec> const& speaker)
-                    : id_{id}, f_{std::move(f)}, speaker_{&speaker} {}
-                void run(detail::worker& recipient) override {
-                    recipient.with(id_,
-                                   [this](basic_connection& base) { speaker_->with(base, f_); });
-                }
-
-              private:
-                connection_id id_;
-                F f_;
-                detail::dispatcher<Session, Codec> const* speaker_;
-            };
+            using request = detail::posted_function<detail::dispatcher<Session, Codec>, F>;
             return basic_server::post(id, std::make_unique<request>(id, std::move(f), dispatcher_));
         }
 
