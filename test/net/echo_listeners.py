@@ -130,17 +130,18 @@ class Inherited(ListenerTest):
         """Starts a server with these sockets as descriptors 3, 4, ...; `environment` is set by a
         shell that then becomes the server. Returns the process."""
         def prepare():
-            copies = [os.dup(each.fileno()) for each in sockets]  # none of them is 3, 4, ... then
-            high = [os.dup2(each, 100 + each) for each in copies]
+            # First out of the way, as one may be 3, 4, ... already.
+            high = [os.dup2(each.fileno(), 500 + number, inheritable=False)
+                    for number, each in enumerate(sockets)]
             for number, each in enumerate(high):
-                os.dup2(each, 3 + number, inheritable=True)
+                os.dup2(each, 3 + number)
         command = [f"{environment} exec \"$0\" \"$@\"", program("millipede-echo"), "--codec",
                    "line", "--listen", place, "--log-level", "error"]
         if TRANSPORT:
             command += ["--transport", TRANSPORT]
         process = subprocess.Popen(
             ["/bin/sh", "-c", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            preexec_fn=prepare, pass_fds=[3 + number for number in range(len(sockets))])
+            preexec_fn=prepare, close_fds=False)  # the others end with exec by themselves
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.kill)

@@ -9,7 +9,7 @@ import os
 import unittest
 from pathlib import Path
 
-from harness import NetTest, frame, run_to_end
+from harness import NetTest, frame, run_to_end, wait_until
 
 OPTIONS = ["--codec", "--message-max", "--magic", "--line-ending", "--length-bits",
            "--length-order", "--fixed-size", "--pin", "--listen", "--workers", "--config"]
@@ -86,15 +86,20 @@ class Options(NetTest):
         for pin in (True, None):
             with self.subTest(pin=pin):
                 server = self.serve(name="millipede-echo", report_every=None, workers=3, pin=pin)
-                found = {}
-                for task in Path(f"/proc/{server.process.pid}/task").iterdir():
-                    name = (task / "comm").read_text().strip()
-                    if name.startswith("worker-"):
-                        found[int(name[7:])] = sorted(os.sched_getaffinity(int(task.name)))
                 expected = {number: [allowed[number % len(allowed)]] if pin else allowed
                             for number in range(3)}
-                self.assertEqual(found, expected)
-                self.connect(server).close()
+                wait_until(lambda: self.processors_of(server) == expected,
+                           f"workers on {expected}")
+
+    @staticmethod
+    def processors_of(server):
+        """The processors that each worker's thread may run on, by its number."""
+        found = {}
+        for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+            name = (task / "comm").read_text().strip()
+            if name.startswith("worker-"):
+                found[int(name[7:])] = sorted(os.sched_getaffinity(int(task.name)))
+        return found
 
 
 if __name__ == "__main__":
