@@ -79,7 +79,8 @@ class server : public basic_server {
         dispatcher_.handler_of(command) = std::move(handler);
     }
 
-    /// Calls `handler(connection, message)` for every message that has no handler of its own.
+    /// Calls `handler(connection, message)` for every message that has no handler of its own; for
+    /// every message at all where the codec has no commands.
     template <class Handler>
         requires std::invocable<Handler&, connection_type&, message_type const&>
     void on_message(Handler handler) {
