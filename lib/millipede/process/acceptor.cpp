@@ -71,9 +71,8 @@ void acceptor::add(listening_socket& opened, std::uint32_t protocol, std::uint16
     socket.assign(asio::ip::tcp::v6(), opened.descriptor());
     opened.release();
     polled_.push_back({socket.native_handle(), POLLIN, 0});
-    bool has_sources = opened.endpoint() && !through_proxy;
-    listeners_.push_back(
-        {std::move(socket), protocol, greeting, !has_sources, false, std::move(opened.path())});
+    listeners_.push_back({std::move(socket), protocol, greeting, through_proxy, false,
+                          std::move(opened.path()), opened.endpoint().has_value()});
 }
 
 void acceptor::start() {
@@ -132,7 +131,7 @@ void acceptor::accept_batch(listener& from) {
 bool acceptor::accept_one(listener& from) {
     asio::ip::tcp::endpoint peer;
     auto peer_size = static_cast<socklen_t>(peer.capacity());
-    bool asks = admission_.asks_for_source() && !from.no_sources;
+    bool asks = admission_.asks_for_source() && !from.through_proxy && from.has_sources;
     int descriptor = ::accept4(from.socket.native_handle(), asks ? peer.data() : nullptr,
                                asks ? &peer_size : nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
@@ -207,7 +206,7 @@ void acceptor::shed(listener& from) {
         }
         if (spare_.refill()) { // there is room for both: descriptors have come back
             recovered();
-            auto source = from.no_sources ? source_key{} : source_of(newcomer);
+            auto source = from.through_proxy ? source_key{} : source_of(newcomer);
             let_in({newcomer, from.protocol, source, from.greeting});
             return;
         }

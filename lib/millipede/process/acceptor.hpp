@@ -45,9 +45,10 @@ class acceptor {
         boost::asio::ip::tcp::acceptor socket;
         std::uint32_t protocol;
         std::uint16_t greeting;
-        bool no_sources;      ///< The source address is a proxy's, or there are none at all.
+        bool through_proxy;   ///< The source address is a proxy's, and says nothing of the client.
         bool waiting = false; ///< For newcomers; at most one wait each.
-        std::optional<socket_path> path; ///< Of a Unix domain socket, as long as it listens.
+        std::optional<socket_path> path{}; ///< Of a Unix domain socket, as long as it listens.
+        bool has_sources = true; ///< Else a Unix domain socket: peers there have no address.
     };
 
     void wait(listener& from);
