@@ -46,7 +46,7 @@ def check_borders(path, lines):
             breach(path, number, "Boost.Log is included by base/log.cpp only")
         if header.startswith("millipede/") and path.parts[0] == "perf" and "load" in path.parts:
             breach(path, number, "the load generator is written from the specification alone")
-    if path.parts[0] in ("server", "client"):
+    if path.parts[0] in ("server", "client", "examples"):
         for number, line in enumerate(lines, 1):
             if "detail::" in line:
                 breach(path, number, "programs use public names only")

@@ -4,6 +4,7 @@
 #include <millipede/process/basic_server.hpp>
 #include <millipede/process/offload.hpp>
 #include <millipede/process/per_worker.hpp>
+#include <millipede/process/service.hpp>
 #include <millipede/wire/frame.hpp>
 #include <millipede/worker/dispatcher.hpp>
 
@@ -12,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace millipede {
 
@@ -39,6 +41,21 @@ class server : public basic_server {
     }
     ~server() override { shut_down(); }
 
+    /// Listens at one more place, where `settings` is spoken: the listeners of `options::listen`
+    /// speak the server's own codec. The service that is returned, which lives as long as the
+    /// server, takes the handlers of its connections. They share everything else with the others:
+    /// workers, limits, timeouts, the drain. Before the start; up to 256 codecs.
+    /// \tparam OwnSession what is kept per connection there.
+    /// \throws invalid_option; std::logic_error after the start
+    template <class OwnSession = Session, codec OwnCodec>
+    service<OwnSession, OwnCodec>& listen(OwnCodec settings, listen_options where) {
+        auto added = std::make_unique<service<OwnSession, OwnCodec>>(*this, std::move(settings));
+        auto& result = *added;
+        services_.push_back(std::move(added));
+        result.listen(std::move(where));
+        return result;
+    }
+
     /// Calls `handler(connection, message)` for every frame of `Message::command`, with its data
     /// read as `Message`. Data of a wrong length ends the connection (`errc::bad_message`).
     template <message Message, class Handler>
@@ -62,7 +79,8 @@ class server : public basic_server {
         dispatcher_.handler_of(command) = std::move(handler);
     }
 
-    /// Calls `handler(connection, message)` for every message that has no handler of its own.
+    /// Calls `handler(connection, message)` for every message that has no handler of its own; for
+    /// every message at all where the codec has no commands.
     template <class Handler>
         requires std::invocable<Handler&, connection_type&, message_type const&>
     void on_message(Handler handler) {
@@ -142,7 +160,8 @@ class server : public basic_server {
 
     using basic_server::send;
 
-    /// Encodes a message and sends it to a connection. Any thread; see `basic_server::send`.
+    /// Encodes a message and sends it to a connection of the server's own codec. Any thread; see
+    /// `basic_server::send`.
     template <class Message>
         requires requires(Codec const& codec, Message const& message, counting_sink& sink) {
             codec.encode(message, sink);
@@ -172,10 +191,17 @@ class server : public basic_server {
         return broadcast(message, std::move(filter), limits().overflow);
     }
 
-    /// Encodes a message once and broadcasts it; `how` is what may follow the payload above.
+    /// Encodes a message once and broadcasts it to the connections of the server's own codec; `how`
+    /// is what may follow the payload above.
     template <encodable<Codec> Message, class... How>
     error_code broadcast(Message const& message, How... how) {
-        return broadcast(encode(message), std::move(how)...);
+        constexpr bool filters = (std::predicate<How, connection_type const&> || ...);
+        if constexpr (filters)
+            return broadcast(encode(message), std::move(how)...);
+        else if (services_.empty())
+            return broadcast(encode(message), how...);
+        else
+            return broadcast_own(encode(message), how...);
     }
 
     /// A message in its bytes, to be sent to many. Any thread.
@@ -185,24 +211,12 @@ class server : public basic_server {
     }
 
     /// Runs `f(connection)` on the thread of the connection's worker, in the order of the calls of
-    /// one thread; not at all when the connection has ended by then. Any thread.
+    /// one thread; not at all when the connection has ended by then, or has another codec than the
+    /// server's own. Any thread.
     /// \returns stale_connection, mailbox_full, not_running or success.
     template <class F>
         requires std::invocable<F&, connection_type&> error_code post(connection_id id, F f) {
-            class request final : public detail::mail {
-              public:
-                request(connection_id id, F f, detail::dispatcher<Session, Codec> const& speaker)
-                    : id_{id}, f_{std::move(f)}, speaker_{&speaker} {}
-                void run(detail::worker& recipient) override {
-                    recipient.with(id_,
-                                   [this](basic_connection& base) { speaker_->with(base, f_); });
-                }
-
-              private:
-                connection_id id_;
-                F f_;
-                detail::dispatcher<Session, Codec> const* speaker_;
-            };
+            using request = detail::posted_function<detail::dispatcher<Session, Codec>, F>;
             return basic_server::post(id, std::make_unique<request>(id, std::move(f), dispatcher_));
         }
 
@@ -221,7 +235,15 @@ class server : public basic_server {
         };
     }
 
+    // A broadcast is encoded for the server's own codec: others would not understand it.
+    template <class... How>
+    error_code broadcast_own(payload message, How... how) {
+        auto everybody = [](connection_type const&) { return true; };
+        return broadcast(message, everybody, how...);
+    }
+
     detail::dispatcher<Session, Codec> dispatcher_;
+    std::vector<std::unique_ptr<basic_service>> services_;
 };
 
 } // namespace millipede

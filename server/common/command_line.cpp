@@ -130,6 +130,11 @@ std::vector<po::option> parse(po::options_description const& description, int ar
 
 std::string describe_listen_error(millipede::listen_error const& failure) {
     std::string text = failure.what();
+    if (failure.code() == millipede::errc::no_inherited_socket)
+        return text + "; it is for who starts this process to do so (pass a descriptor, or set "
+                      "LISTEN_PID and LISTEN_FDS as systemd does)";
+    if (text.find(" unix:") != std::string::npos) // the path
+        return text + "; see who listens there, and whether the folder may be written to";
     if (failure.code() == boost::system::errc::address_in_use)
         return text + "; stop the process that listens there, or choose another port";
     if (failure.code() == boost::system::errc::permission_denied)

@@ -3,9 +3,11 @@
 
 #include "common/duration.hpp"
 
-#include <millipede/base/endpoint.hpp>
+#include <millipede/base/listen_address.hpp>
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -17,11 +19,23 @@ namespace {
 using millipede::listen_options;
 using millipede::tls_options;
 
-// ADDR:PORT[,tls][,proxy]; the words in any order, each once.
+constexpr std::string_view mode_word{"mode="};
+
+// The permissions of a path in octal, as chmod takes them: 1 to 777.
+std::uint32_t parse_mode(std::string_view text) {
+    std::uint32_t mode = 0;
+    auto const* end = text.data() + text.size();
+    auto [stop, failure] = std::from_chars(text.data(), end, mode, 8);
+    if (failure != std::errc{} || stop != end || mode == 0 || mode > 0777)
+        throw std::invalid_argument{"'" + std::string{text} + "' is no mode such as 660"};
+    return mode;
+}
+
+// PLACE[,tls][,proxy][,dual-stack][,mode=660]; the words in any order, each once.
 listen_options parse_listener(std::string const& text) {
     auto comma = std::min(text.find(','), text.size());
     listen_options listener{text.substr(0, comma)};
-    millipede::parse_endpoint(listener.endpoint);
+    millipede::parse_listen_address(listener.endpoint);
     auto words = std::string_view{text}.substr(comma);
     while (!words.empty()) {
         words.remove_prefix(1);
@@ -31,9 +45,13 @@ listen_options parse_listener(std::string const& text) {
             listener.tls.emplace();
         else if (word == "proxy" && !listener.proxy_protocol)
             listener.proxy_protocol = true;
+        else if (word == "dual-stack" && !listener.dual_stack)
+            listener.dual_stack = true;
+        else if (word.starts_with(mode_word) && listener.unix_mode == 0)
+            listener.unix_mode = parse_mode(word.substr(mode_word.size()));
         else
-            throw std::invalid_argument{"'" + text + "': behind ADDR:PORT may stand ,tls and " +
-                                        ",proxy, each once"};
+            throw std::invalid_argument{"'" + text + "': behind the place may stand ,tls ,proxy " +
+                                        ",dual-stack and ,mode=660, each once"};
     }
     return listener;
 }
@@ -54,8 +72,8 @@ void apply_files(millipede::options& limits, tls_options const& files) {
 
 void add_listen_settings(settings_table& table, millipede::options& limits) {
     table.add({"listen", "ADDR:PORT",
-               "where to listen; repeatable, IPv6 in brackets, port 0: any, and behind it ,tls or "
-               ",proxy (PROXY protocol) or both [" +
+               "where to listen; repeatable; or unix:PATH, fd:N, systemd:NAME; behind it what is "
+               "needed of ,tls ,proxy ,dual-stack (IPv4 on [::], too) ,mode=660 [" +
                    limits.listen.at(0).endpoint + "]",
                [&](std::string const& text) { limits.listen.push_back(parse_listener(text)); },
                [&] { limits.listen.clear(); }});

@@ -5,6 +5,6 @@
 
 #include <millipede/base/options.hpp>
 
-/// Adds where to listen and what clients begin with there: `--listen ADDR:PORT[,tls][,proxy]`, and
-/// the files of those with TLS. They set `limits`, whose first endpoint is the default.
+/// Adds where to listen and how, `--listen PLACE[,tls][,proxy][,dual-stack][,mode=660]`, and the
+/// files of those with TLS. They set `limits`, whose first endpoint is the default.
 void add_listen_settings(settings_table& table, millipede::options& limits);

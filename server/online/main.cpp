@@ -4,12 +4,11 @@
 #include "settings.hpp"
 
 #include "common/command_line.hpp"
+#include "common/reports.hpp"
 
 #include <millipede/server.hpp>
 
 #include <cstdint>
-#include <iostream>
-#include <sstream>
 #include <utility>
 
 namespace {
@@ -19,15 +18,6 @@ using namespace millipede;
 struct visitor { // lives in the connection's preallocated slot
     bool logged_in = false;
 };
-
-void log_totals(basic_server const& server) {
-    std::ostringstream text;
-    auto totals = server.metrics();
-    metrics::for_each(totals, [&](std::string_view name, std::uint64_t value) {
-        text << ' ' << name << '=' << value;
-    });
-    log(info) << "totals:" << text.str() << " log_lines_dropped=" << log_lines_dropped();
-}
 
 int serve(online_settings const& settings) {
     logging logs{settings.limits.log};
@@ -48,8 +38,7 @@ int serve(online_settings const& settings) {
     server.every(settings.report_every, report);
 
     server.start();
-    for (auto const& endpoint : server.endpoints())
-        std::cout << "listening on " << endpoint << std::endl;
+    announce(server);
     server.run();
     report();
     log_totals(server);

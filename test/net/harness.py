@@ -268,6 +268,10 @@ def option_list(options):
     return arguments
 
 
+class UnixPath(str):
+    """The address of a server at a Unix domain socket."""
+
+
 class Server:
     """A running millipede-online (or another program with the same manners)."""
 
@@ -292,15 +296,17 @@ class Server:
         endpoints = len(listen) if isinstance(listen, (list, tuple)) else 1
         self.addresses = self._wait_ready(endpoints)
         self.address = self.addresses[0]
-        self.port = self.address[1]
+        self.port = None if isinstance(self.address, UnixPath) else self.address[1]
 
     def _wait_ready(self, endpoints):
         def ready():
             if self.process.poll() is not None:
                 raise AssertionError(f"{self.command}: ended with {self.process.returncode} "
                                      f"before it was ready\n{self.tail()}")
-            found = [re.fullmatch(r"listening on (.+):(\d+)", line) for line in self.out.all()]
-            found = [(each[1].strip("[]"), int(each[2])) for each in found if each]
+            found = [re.fullmatch(r"listening on (?:unix:(.+)|(.+):(\d+))", line)
+                     for line in self.out.all()]
+            found = [UnixPath(each[1]) if each[1] else (each[2].strip("[]"), int(each[3]))
+                     for each in found if each]
             return found if len(found) >= endpoints else None
         try:
             return wait_until(ready, f"'listening on' from {self.command}")
@@ -426,12 +432,15 @@ class Client:
     """One plain connection; everything it does has a deadline."""
 
     def __init__(self, address, receive_buffer=None, timeout=DEADLINE, source=None):
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        local = isinstance(address, UnixPath)
+        family = (socket.AF_UNIX if local else
+                  socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not local:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             if source:
                 self.socket.bind((source, 0))

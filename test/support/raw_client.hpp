@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,6 +56,15 @@ class raw_client {
             errno = reason;
             fail("connect");
         }
+    }
+    /// At a Unix domain socket.
+    static raw_client at_path(std::string const& path) {
+        sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
+        path.copy(name.sun_path, sizeof name.sun_path - 1);
+        raw_client client{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        if (::connect(client.descriptor_, reinterpret_cast<sockaddr*>(&name), sizeof name) != 0)
+            fail("connect");
+        return client;
     }
     raw_client(raw_client&& other) noexcept
         : descriptor_{std::exchange(other.descriptor_, -1)}, input_{std::move(other.input_)} {}
@@ -138,6 +148,8 @@ class raw_client {
     }
 
   private:
+    explicit raw_client(int descriptor) : descriptor_{descriptor} {}
+
     struct connection_broken : std::runtime_error {
         using std::runtime_error::runtime_error;
     };

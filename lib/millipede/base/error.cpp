@@ -56,6 +56,8 @@ char const* text_of(errc code) noexcept {
         return "handshake timeout";
     case errc::stream_truncated:
         return "stream truncated";
+    case errc::no_inherited_socket:
+        return "no such listening socket was handed over";
     }
     return "unknown error";
 }

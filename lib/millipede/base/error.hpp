@@ -19,7 +19,7 @@ enum class errc {
     idle_timeout,          ///< Nothing was read for `options::idle_timeout`.
     write_timeout,         ///< The peer took nothing for `options::write_timeout`.
     bad_magic,             ///< A frame did not begin with the protocol's magic.
-    bad_size,              ///< A frame's size was below its head's or above the limit.
+    bad_size,              ///< A message's size is above the limit, or a frame's below its head's.
     unknown_command,       ///< No handler takes this command, or it is reserved.
     bad_message,           ///< A message's data does not fit its type (a wrong length).
     handler_failed,        ///< A handler let an exception escape.
@@ -40,6 +40,7 @@ enum class errc {
     bad_proxy_header,  ///< No PROXY protocol header where the listener asks for one, or a bad one.
     handshake_timeout, ///< No PROXY header or TLS handshake within `options::handshake_timeout`.
     stream_truncated,  ///< A TLS stream ended without its own end: its last bytes may be missing.
+    no_inherited_socket, ///< No listening socket of that number or name was handed over.
 };
 
 /// The kinds of endings, for `on_close`: compare a code with one of these.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,8 +31,19 @@ struct listen_options {
     listen_options(std::string where) : endpoint{std::move(where)} {}
     listen_options(char const* where) : endpoint{where} {}
 
-    /// `ADDR:PORT`, IPv6 in brackets, port 0 lets the system pick one.
+    /// `ADDR:PORT`, IPv6 in brackets, port 0 lets the system pick one. Or a Unix domain socket,
+    /// `unix:/run/service.sock`: what a process that was killed has left at that path is removed,
+    /// and the path is at the end. Or a listening socket that was handed over by who started the
+    /// process: `fd:3` by its number, `systemd:NAME` by its name in the socket unit, `systemd:` for
+    /// all that systemd has handed over.
     std::string endpoint{};
+
+    /// An IPv6 endpoint serves IPv4 clients as well, as `::ffff:1.2.3.4`; else IPv6 alone.
+    bool dual_stack = false;
+
+    /// The permissions of a Unix domain socket, such as 0660: whoever may write may connect. 0: as
+    /// the umask says.
+    std::uint32_t unix_mode = 0;
 
     /// Every connection begins with a PROXY protocol header, version 1 or 2, of up to 536 bytes:
     /// `connection::remote_endpoint()` is then the client that it names, and limits per source are

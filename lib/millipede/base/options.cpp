@@ -2,7 +2,7 @@
 #include <millipede/base/options.hpp>
 
 #include <millipede/base/connection_id.hpp>
-#include <millipede/base/endpoint.hpp>
+#include <millipede/base/listen_address.hpp>
 
 #include <sys/resource.h>
 
@@ -85,19 +85,6 @@ void check_admission(options& limits) {
     check_range("keepalive_probes", limits.keepalive_probes, 0U, 127U);
 }
 
-void check_listener(listen_options const& wanted) {
-    try {
-        parse_endpoint(wanted.endpoint);
-    } catch (std::invalid_argument const& refusal) {
-        throw invalid_option{"listen", refusal.what()};
-    }
-    if (!wanted.tls) return;
-    if (wanted.tls->certificate_file.empty())
-        throw invalid_option{"tls.certificate_file", "needed for TLS on " + wanted.endpoint};
-    if (wanted.tls->private_key_file.empty())
-        throw invalid_option{"tls.private_key_file", "needed for TLS on " + wanted.endpoint};
-}
-
 std::uint64_t raised_descriptor_limit() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
@@ -128,6 +115,28 @@ void check_descriptors(options& limits) {
 }
 
 } // namespace
+
+void check_listener(listen_options const& wanted) {
+    try {
+        auto where = parse_listen_address(wanted.endpoint);
+        auto const* endpoint = std::get_if<boost::asio::ip::tcp::endpoint>(&where);
+        if (wanted.dual_stack && !(endpoint && endpoint->address().is_v6()))
+            throw invalid_option{"listen", wanted.endpoint + " is no IPv6 endpoint to be dual"};
+        if (wanted.unix_mode != 0 && !std::holds_alternative<unix_address>(where))
+            throw invalid_option{"listen", wanted.endpoint + " is no path to have a mode"};
+    } catch (invalid_option const&) {
+        throw;
+    } catch (std::invalid_argument const& refusal) {
+        throw invalid_option{"listen", refusal.what()};
+    }
+    if (wanted.unix_mode > 0777)
+        throw invalid_option{"listen", "the mode of " + wanted.endpoint + " is above 0777"};
+    if (!wanted.tls) return;
+    if (wanted.tls->certificate_file.empty())
+        throw invalid_option{"tls.certificate_file", "needed for TLS on " + wanted.endpoint};
+    if (wanted.tls->private_key_file.empty())
+        throw invalid_option{"tls.private_key_file", "needed for TLS on " + wanted.endpoint};
+}
 
 options validated(options wanted) {
     auto limits = std::move(wanted);

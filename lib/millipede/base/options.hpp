@@ -43,6 +43,10 @@ struct options {
     /// Worker threads, each with an io_context of its own; 1 to 256. 0: one for every processor.
     std::uint32_t workers = 0;
 
+    /// Each worker's thread runs on one processor alone, of those that the process may use in turn.
+    /// For processors that nobody else uses.
+    bool pin_workers = false;
+
     /// Slots per worker, allocated at start as address space (a page costs memory only from its
     /// first use on); up to 16,777,216. 0: an equal share of what the descriptor limit allows, at
     /// most 1,048,576.
@@ -238,6 +242,9 @@ class invalid_option : public std::invalid_argument {
   private:
     std::string option_;
 };
+
+/// Checks what can be known of a listener beforehand. \throws invalid_option
+void check_listener(listen_options const& wanted);
 
 /// Checks every limit, and puts numbers in place of "automatic": `workers`,
 /// `connections_per_worker`. Raises the process's soft descriptor limit to its hard one, and

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <millipede/process/acceptor.hpp>
 
-#include <millipede/base/endpoint.hpp>
-#include <millipede/process/inherited_options.hpp>
 #include <millipede/worker/transport.hpp>
-
-#include <boost/asio/ip/v6_only.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -87,24 +82,15 @@ acceptor::acceptor(asio::io_context& context, worker_pool& workers, options cons
     if (admission_.asks_for_source()) workers.ask_at_the_door(admission_);
 }
 
-asio::ip::tcp::endpoint acceptor::listen(asio::ip::tcp::endpoint const& endpoint,
-                                         std::uint32_t protocol, std::uint16_t greeting,
-                                         bool through_proxy) {
+void acceptor::add(listening_socket& opened, std::uint32_t protocol, std::uint16_t greeting,
+                   bool through_proxy) {
+    // Asio only asks whether there is an address family; v6 covers every kind.
     asio::ip::tcp::acceptor socket{pause_timer_.get_executor()};
-    try {
-        socket.open(endpoint.protocol());
-        socket.set_option(asio::socket_base::reuse_address{true});
-        if (endpoint.address().is_v6()) socket.set_option(asio::ip::v6_only{true});
-        set_inherited_options(socket.native_handle(), *limits_);
-        socket.bind(endpoint);
-        socket.listen(static_cast<int>(limits_->listen_backlog));
-        socket.non_blocking(true);
-    } catch (boost::system::system_error const& failure) {
-        throw listen_error{to_string(endpoint), failure.code()};
-    }
+    socket.assign(asio::ip::tcp::v6(), opened.descriptor());
+    opened.release();
     polled_.push_back({socket.native_handle(), POLLIN, 0});
-    listeners_.push_back({std::move(socket), protocol, greeting, through_proxy, false});
-    return listeners_.back().socket.local_endpoint();
+    listeners_.push_back({std::move(socket), protocol, greeting, through_proxy, false,
+                          std::move(opened.path()), opened.endpoint().has_value()});
 }
 
 void acceptor::start() {
@@ -122,6 +108,7 @@ void acceptor::stop() {
     pause_timer_.cancel();
     for (auto& from : listeners_) {
         error_code ignored;
+        from.path.reset(); // first: as long as the socket is open nothing else can be that file
         from.socket.close(ignored);
     }
 }
@@ -162,7 +149,7 @@ void acceptor::accept_batch(listener& from) {
 bool acceptor::accept_one(listener& from) {
     asio::ip::tcp::endpoint peer;
     auto peer_size = static_cast<socklen_t>(peer.capacity());
-    bool asks = admission_.asks_for_source() && !from.through_proxy;
+    bool asks = admission_.asks_for_source() && !from.through_proxy && from.has_sources;
     int descriptor = ::accept4(from.socket.native_handle(), asks ? peer.data() : nullptr,
                                asks ? &peer_size : nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
@@ -196,9 +183,8 @@ void acceptor::refuse(int descriptor) {
     ++counters_.full;
     if (auto suppressed = full_.admit(std::chrono::steady_clock::now()))
         write_line([&] {
-            error_code unknown;
-            log(warning) << "full: closed newcomer " << socket_remote_endpoint(descriptor, unknown)
-                         << "; all " << workers_->size() << " x " << limits_->connections_per_worker
+            log(warning) << "full: closed newcomer " << socket_peer_name(descriptor) << "; all "
+                         << workers_->size() << " x " << limits_->connections_per_worker
                          << " slots are in use, or a worker does not take its sockets; "
                          << *suppressed << " more suppressed before";
         });

@@ -6,6 +6,7 @@
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
 #include <millipede/process/admission.hpp>
+#include <millipede/process/listening_socket.hpp>
 #include <millipede/process/spare_descriptor.hpp>
 #include <millipede/process/worker_pool.hpp>
 
@@ -30,12 +31,10 @@ class acceptor {
     /// \param workers have not been started; they ask this acceptor about newcomers until they end.
     acceptor(boost::asio::io_context& context, worker_pool& workers, options const& limits);
 
-    /// Listens; connections wait in the kernel until `start`. \param greeting what workers ask
-    /// of the newcomers first, by their number for it.
-    /// \throws listen_error
-    boost::asio::ip::tcp::endpoint listen(boost::asio::ip::tcp::endpoint const& endpoint,
-                                          std::uint32_t protocol, std::uint16_t greeting = 0,
-                                          bool through_proxy = false);
+    /// Takes over a socket that listens; connections wait in the kernel until `start`.
+    /// \param greeting what workers ask of the newcomers first, by their number for it.
+    void add(listening_socket& opened, std::uint32_t protocol, std::uint16_t greeting = 0,
+             bool through_proxy = false);
     void start();
     /// Closes all listeners: from now on the kernel refuses connections.
     void stop();
@@ -49,6 +48,8 @@ class acceptor {
         std::uint16_t greeting;
         bool through_proxy;   ///< The source address is a proxy's; the worker learns the client's.
         bool waiting = false; ///< For newcomers; at most one wait each.
+        std::optional<socket_path> path{}; ///< Of a Unix domain socket, as long as it listens.
+        bool has_sources = true; ///< Else a Unix domain socket: peers there have no address.
     };
 
     void wait(listener& from);

@@ -71,10 +71,7 @@ void admission::withdraw(source_key source) noexcept {
 }
 
 void admission::note_refusal(verdict why, int descriptor, worker_metrics& counters) noexcept {
-    refuse(why, counters, [&] {
-        error_code unknown;
-        return socket_remote_endpoint(descriptor, unknown);
-    });
+    refuse(why, counters, [&] { return socket_peer_name(descriptor); });
 }
 
 template <class Who>

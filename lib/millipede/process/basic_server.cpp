@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <millipede/process/basic_server.hpp>
 
-#include <millipede/base/endpoint.hpp>
-
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
@@ -53,7 +51,8 @@ constexpr auto grace = 1s;
 } // namespace
 
 basic_server::basic_server(options wanted) : limits_{validated(std::move(wanted))} {
-    prepare_greetings();
+    for (auto const& each : limits_.listen)
+        prepare_listener(each, 0);
 }
 
 void basic_server::shut_down() noexcept {
@@ -115,14 +114,18 @@ void basic_server::abandon_start() noexcept {
     offload_.reset();
     workers_.reset();
     endpoints_.clear();
+    places_.clear();
 }
 
 void basic_server::listen() {
     for (std::size_t index = 0; index < limits_.listen.size(); ++index) {
         auto const& wanted = limits_.listen[index];
-        endpoints_.push_back(acceptor_->listen(parse_endpoint(wanted.endpoint), 0,
-                                               greeting_of_listener_[index],
-                                               wanted.proxy_protocol));
+        for (auto& opened : detail::listening_socket::open(wanted, limits_)) {
+            acceptor_->add(opened, protocol_of_listener_[index], greeting_of_listener_[index],
+                           wanted.proxy_protocol);
+            if (opened.endpoint()) endpoints_.push_back(*opened.endpoint());
+            places_.push_back(opened.name());
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 #include <millipede/process/offload_pool.hpp>
 #include <millipede/process/supervisor.hpp>
 #include <millipede/process/worker_pool.hpp>
+#include <millipede/wire/codec.hpp>
 #include <millipede/wire/payload.hpp>
 #include <millipede/worker/greeting.hpp>
 #include <millipede/worker/protocol.hpp>
@@ -28,10 +29,14 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace millipede {
+
+template <class Session, codec Codec>
+class service;
 
 /// A server whatever its sessions and codec: the acceptor, the workers, signals and timers.
 ///
@@ -87,10 +92,14 @@ class basic_server {
     /// Runs `f` on the thread of `run()` every `period`, until the end.
     void every(std::chrono::milliseconds period, std::function<void()> f);
 
-    /// Where the server listens, with the ports that the system picked; after `start()`.
+    /// Where the server listens by TCP, with the ports that the system picked; after `start()`.
     std::vector<boost::asio::ip::tcp::endpoint> const& endpoints() const noexcept {
         return endpoints_;
     }
+
+    /// Everywhere it listens, as text: `127.0.0.1:8082`, `unix:/run/service.sock`; in the order of
+    /// `options::listen`, then of `listen()`. After `start()`.
+    std::vector<std::string> const& places() const noexcept { return places_; }
 
     /// Reads the certificates, keys and client CAs of all TLS listeners again: newcomers get them
     /// from now on, connections that are there keep what they have. Files that cannot be used
@@ -135,6 +144,10 @@ class basic_server {
 
     /// Before the start. Outlives the server's run.
     void speak(detail::protocol& speaker) { protocols_.push_back(&speaker); }
+    /// The same for the listeners of its own, which may follow later, and ...
+    void keep(std::unique_ptr<detail::protocol> speaker);
+    /// ... listens at one. \throws std::logic_error after the start; invalid_option
+    void listen(detail::protocol const& speaker, listen_options where);
     /// Ends the workers and all connections. The last owner of protocols calls it in its
     /// destructor: handlers may run until it returns. When one of them holds a worker's thread
     /// beyond the deadline, the process is ended, as by `run()`.
@@ -152,6 +165,9 @@ class basic_server {
     }
 
   private:
+    template <class Session, codec Codec>
+    friend class service;
+
     struct periodic {
         std::chrono::milliseconds period;
         std::function<void()> function;
@@ -159,7 +175,7 @@ class basic_server {
     };
 
     void log_budget() const;
-    void prepare_greetings();
+    void prepare_listener(listen_options const& listener, std::uint8_t protocol);
     void wait_for_signal();
     void wait_for_reload();
     void schedule(periodic& task);
@@ -177,14 +193,17 @@ class basic_server {
     detail::handler_memory end_memory_;
     boost::asio::io_context context_{1};
     std::vector<detail::protocol*> protocols_;
+    std::vector<std::unique_ptr<detail::protocol>> kept_;   // of those, beside the server's own
     std::vector<std::unique_ptr<detail::tls_context>> tls_; // of the listeners that have it
     std::vector<detail::greeting> greetings_;
     std::vector<std::uint16_t> greeting_of_listener_; // in the order of limits_.listen; 0: none
+    std::vector<std::uint8_t> protocol_of_listener_;  // the same; the index in protocols_
     std::optional<detail::worker_pool> workers_;
     std::optional<detail::offload_pool> offload_; // its threads use the workers
     std::optional<detail::acceptor> acceptor_;
     std::optional<detail::supervisor> supervisor_;
     std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
+    std::vector<std::string> places_;
     std::list<periodic> periodics_;
     worker_metrics counters_; // of the thread of run()
     boost::asio::signal_set signals_{context_};

@@ -17,8 +17,7 @@ void worker::caught(connection_record& record, std::string_view what) noexcept {
     try {
         auto suppressed = failures_.admit(std::chrono::steady_clock::now());
         if (!suppressed) return;
-        error_code unknown;
-        log(error) << "handler failed for " << remote_endpoint(record, unknown) << ": " << what
+        log(error) << "handler failed for " << peer_name(record) << ": " << what
                    << "; connection closed" << suppressed_note(*suppressed);
     } catch (...) {
         // Logging failed as well: the counter tells.
@@ -101,19 +100,24 @@ boost::asio::ip::tcp::endpoint worker::remote_endpoint(connection_record const& 
     return record.extra->stream->remote_endpoint(code);
 }
 
+std::string worker::peer_name(connection_record const& record) const {
+    error_code code;
+    auto peer = remote_endpoint(record, code);
+    return detail::peer_name(peer, code);
+}
+
 void worker::log_close(connection_record const& record, error_code const& reason) noexcept {
     bool refused = reason_of(reason) == close_reason::refused;
     bool shed = reason_of(reason) == close_reason::shed;
     if (!refused && !shed && !log_enabled(debug)) return;
     try {
-        error_code unknown;
         if (!refused && !shed) {
-            log(debug) << remote_endpoint(record, unknown) << ": " << reason.message();
+            log(debug) << peer_name(record) << ": " << reason.message();
             return;
         }
         auto suppressed = (shed ? overflows_ : refusals_).admit(std::chrono::steady_clock::now());
         if (!suppressed) return;
-        log(warning) << (shed ? "shed " : "refused ") << remote_endpoint(record, unknown) << ": "
+        log(warning) << (shed ? "shed " : "refused ") << peer_name(record) << ": "
                      << reason.message() << "; connection closed" << suppressed_note(*suppressed);
     } catch (...) {
         // The counters tell.

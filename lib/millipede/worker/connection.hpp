@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace millipede {
@@ -70,6 +71,10 @@ class basic_connection {
     /// \throws boost::system::system_error
     boost::asio::ip::tcp::endpoint remote_endpoint() const;
 
+    /// The peer for people: ADDR:PORT; "unix" on a Unix domain socket, where
+    /// `remote_endpoint` answers address_family_not_supported; "unknown" when it has gone.
+    std::string peer_name() const { return worker_->peer_name(*record_); }
+
   protected:
     basic_connection(basic_connection const&) noexcept = default;
 
@@ -87,6 +92,8 @@ class basic_connection {
     void begin(detail::activity what) const noexcept { worker_->note(what); }
     /// Call it from a catch block.
     void callback_failed(std::string_view which) const noexcept;
+    /// What the connection speaks.
+    detail::protocol const& speaker() const noexcept { return worker_->speaker_of(*record_); }
     detail::output& out() const noexcept { return worker_->out(); }
     detail::connection_record& record() const noexcept { return *record_; }
     void* session_memory() const noexcept { return worker_->pool().session_of(*record_); }

@@ -146,11 +146,11 @@ class dispatcher final : public protocol {
         return (*page)[command & 0xff];
     }
 
-    /// Calls `f(connection_type&)` for a connection that speaks this protocol.
+    /// Calls `f(connection_type&)`, unless the connection speaks another protocol.
     template <class F>
     void with(basic_connection& base, F& f) const {
         connection_type typed{base, codec_};
-        f(typed);
+        if (&typed.speaker() == this) f(typed);
     }
 
     std::size_t session_bytes() const noexcept override { return is_nothing ? 0 : sizeof(Session); }

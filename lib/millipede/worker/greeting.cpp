@@ -330,10 +330,9 @@ void worker::log_failed_greeting(connection_record const& record, error_code con
     try {
         auto suppressed = failed_greetings_.admit(std::chrono::steady_clock::now());
         if (!suppressed) return;
-        error_code unknown;
-        log(level) << (in_tls ? "TLS handshake with " : "newcomer ")
-                   << remote_endpoint(record, unknown) << ": " << reason.message()
-                   << "; connection closed; " << *suppressed << " more suppressed before";
+        log(level) << (in_tls ? "TLS handshake with " : "newcomer ") << peer_name(record) << ": "
+                   << reason.message() << "; connection closed; " << *suppressed
+                   << " more suppressed before";
     } catch (...) {
         // The counters tell.
     }

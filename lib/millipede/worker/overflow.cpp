@@ -33,9 +33,8 @@ void worker::log_overflow(connection_record const& record, overflow_event const&
     try {
         auto suppressed = overflows_.admit(std::chrono::steady_clock::now());
         if (!suppressed) return;
-        error_code unknown;
-        log(warning) << "output full for " << remote_endpoint(record, unknown) << ": "
-                     << event.messages << " messages of " << event.bytes << " bytes dropped ("
+        log(warning) << "output full for " << peer_name(record) << ": " << event.messages
+                     << " messages of " << event.bytes << " bytes dropped ("
                      << name_of(event.policy) << "), " << event.held_bytes << " bytes held"
                      << suppressed_note(*suppressed);
     } catch (...) {

@@ -181,7 +181,8 @@ struct tcp_ends {
         stream.close(ignored);
     }
     static boost::asio::ip::tcp::endpoint remote_endpoint(socket const& stream, error_code& code) {
-        return stream.remote_endpoint(code);
+        auto named = stream.remote_endpoint(code);
+        return code ? named : tcp_endpoint_or(named, code);
     }
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // A worker's thread: how it begins, goes on whatever leaves its loop, and ends.
+#include <millipede/worker/processor.hpp>
 #include <millipede/worker/worker.hpp>
 
 #include <pthread.h>
@@ -84,10 +85,22 @@ void worker::revive() {
     }
 }
 
+void worker::pin() noexcept {
+    auto failure = pin_this_thread(index_);
+    if (!failure) return;
+    try {
+        log(warning) << "worker " << index_
+                     << ": cannot be pinned to a processor: " << failure.message();
+    } catch (...) {
+        // It runs anywhere, and nobody reads of it.
+    }
+}
+
 void worker::run(bool again) {
     thread_mark mark{lost_thread_};
     ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
     receive_signal(limits_->stall_signal);
+    if (limits_->pin_workers) pin();
     if (again) {
         current_worker = this;
         loop_left("a handler ended its thread; another one takes over");

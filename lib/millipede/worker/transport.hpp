@@ -150,6 +150,13 @@ void socket_close(int descriptor, bool abort) noexcept;
 /// Ends a connection that has had no service: cleanly, also for a peer that has spoken already, as
 /// unread input would make it a reset.
 void socket_turn_away(int descriptor) noexcept;
+/// With address_family_not_supported for a Unix domain socket, whose peers have no address.
 boost::asio::ip::tcp::endpoint socket_remote_endpoint(int descriptor, error_code& code);
+/// The same for what the system has named.
+boost::asio::ip::tcp::endpoint tcp_endpoint_or(boost::asio::ip::tcp::endpoint const& named,
+                                               error_code& code);
+/// What those said, for people: ADDR:PORT, "unix", or "unknown" for one that has gone.
+std::string peer_name(boost::asio::ip::tcp::endpoint const& peer, error_code const& code);
+std::string socket_peer_name(int descriptor);
 
 } // namespace millipede::detail

@@ -162,10 +162,17 @@ class worker {
     }
     boost::asio::ip::tcp::endpoint remote_endpoint(connection_record const& record,
                                                    error_code& code) const;
+    /// The same for people.
+    std::string peer_name(connection_record const& record) const;
+    /// What it speaks.
+    protocol const& speaker_of(connection_record const& record) const noexcept {
+        return *protocols_[record.protocol];
+    }
 
   private:
     // Its thread: thread.cpp
     void run(bool again);
+    void pin() noexcept;
     void loop_left(std::string_view why) noexcept;
 
     // Life: worker.cpp

@@ -2,6 +2,8 @@
 // The acceptor on an io_context of the test's own, and workers that never run.
 #include <millipede/process/acceptor.hpp>
 
+#include <millipede/base/endpoint.hpp>
+
 #include "support/wait.hpp"
 #include "unit/support/exhausted_descriptors.hpp"
 
@@ -37,7 +39,11 @@ struct fixture {
     }
     ~fixture() { millipede::set_log_level(millipede::info); }
 
-    tcp::endpoint listen() { return subject.listen({asio::ip::address_v4::loopback(), 0}, 0); }
+    tcp::endpoint listen() {
+        auto opened = millipede::detail::listening_socket::open("127.0.0.1:0", limits);
+        subject.add(opened.front(), 0);
+        return opened.front().endpoint().value();
+    }
     std::size_t run() {
         context.restart();
         return context.poll();
@@ -142,7 +148,7 @@ BOOST_FIXTURE_TEST_CASE(after_stopping_the_kernel_refuses, fixture) {
 BOOST_FIXTURE_TEST_CASE(an_endpoint_in_use_is_named, fixture) {
     auto endpoint = listen();
     try {
-        subject.listen(endpoint, 0);
+        millipede::detail::listening_socket::open(millipede::to_string(endpoint), limits);
         BOOST_ERROR("it listens twice");
     } catch (millipede::listen_error const& refusal) {
         BOOST_TEST(refusal.code() == asio::error::address_in_use);

@@ -3,6 +3,7 @@
 
 #include "support/wire.hpp"
 
+#include <boost/asio/error.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <sys/socket.h>
@@ -153,6 +154,30 @@ BOOST_FIXTURE_TEST_CASE(the_remote_endpoint_is_the_peers, socket_pair) {
     BOOST_TEST(!code);
     BOOST_TEST((detail::socket_remote_endpoint(-1, code) == asio::ip::tcp::endpoint{}));
     BOOST_TEST(code == boost::system::errc::bad_file_descriptor);
+}
+
+BOOST_FIXTURE_TEST_CASE(peers_have_names_for_people, socket_pair) {
+    auto port = std::to_string(peer_endpoint.port());
+    BOOST_TEST(detail::socket_peer_name(ours) == "127.0.0.1:" + port);
+    BOOST_TEST(detail::socket_peer_name(-1) == "unknown");
+}
+
+BOOST_AUTO_TEST_CASE(a_unix_domain_socket_has_a_peer_without_address) {
+    int ends[2];
+    BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    boost::system::error_code code;
+    BOOST_TEST((detail::socket_remote_endpoint(ends[0], code) == asio::ip::tcp::endpoint{}));
+    BOOST_TEST(code == asio::error::address_family_not_supported);
+    BOOST_TEST(detail::socket_peer_name(ends[0]) == "unix");
+
+    // To close one with unread input would be a reset there as well.
+    std::string unread(10'000, 'u');
+    BOOST_TEST(::send(ends[1], unread.data(), unread.size(), MSG_NOSIGNAL) == 10'000);
+    detail::socket_turn_away(ends[0]);
+    char byte = 0;
+    BOOST_TEST(::recv(ends[1], &byte, 1, 0) == 0);
+    BOOST_TEST(::recv(ends[1], &byte, 1, 0) == 0);
+    ::close(ends[1]);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

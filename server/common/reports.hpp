@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <millipede/process/basic_server.hpp>
+
+/// Says on standard output where the server listens, a line for each place: it is ready.
+void announce(millipede::basic_server const& server);
+
+/// Logs what was counted, in one line.
+void log_totals(millipede::basic_server const& server);
