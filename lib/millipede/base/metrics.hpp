@@ -72,6 +72,7 @@ struct basic_metrics {
     Cell message_timeouts{};            ///< Of `timeouts`: a message was begun and not completed.
     Cell too_fast{};                    ///< Of `refused_frames`: more than a rate allows.
     Cell rate_pauses{}; ///< Times that a connection was not read because of its rate.
+    Cell heartbeats{};  ///< Times that a silent connection was asked whether it is there.
 
     // Handlers that block ...
     Cell offloaded{};       ///< ... requests given to the offload pool.
@@ -131,6 +132,7 @@ struct basic_metrics {
         f("message_timeouts", self.message_timeouts);
         f("too_fast", self.too_fast);
         f("rate_pauses", self.rate_pauses);
+        f("heartbeats", self.heartbeats);
         f("offloaded", self.offloaded);
         f("offload_refused", self.offload_refused);
         f("offload_failed", self.offload_failed);

@@ -65,6 +65,15 @@ void check_beside_idle(char const* name, std::chrono::milliseconds value,
                                    std::to_string(idle_timeout.count()) + " ms"};
 }
 
+void check_heartbeat(options const& limits) {
+    check_duration("heartbeat_interval", limits.heartbeat_interval, 0ms);
+    if (limits.idle_timeout == 0ms || limits.heartbeat_interval <= limits.idle_timeout / 2) return;
+    throw invalid_option{"heartbeat_interval", std::to_string(limits.heartbeat_interval.count()) +
+                                                   " ms is longer than half of the idle timeout, " +
+                                                   std::to_string(limits.idle_timeout.count()) +
+                                                   " ms"};
+}
+
 void check_admission(options& limits) {
     constexpr std::uint32_t per_second_max = 1'000'000;
     check_rate("accepts_per_second", limits.accepts_per_second, "accepts_burst",
@@ -140,6 +149,7 @@ options validated(options wanted) {
     check_range("connections_per_worker", limits.connections_per_worker, 0U,
                 connection_id::slots_max);
     check_duration("idle_timeout", limits.idle_timeout, 0ms);
+    check_heartbeat(limits);
     check_duration("write_timeout", limits.write_timeout, 0ms);
     check_duration("linger_timeout", limits.linger_timeout, 1ms);
     check_duration("handshake_timeout", limits.handshake_timeout, 1ms);

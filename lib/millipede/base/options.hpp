@@ -54,6 +54,13 @@ struct options {
     /// below the usual timeouts of NAT devices.
     std::chrono::milliseconds idle_timeout = std::chrono::minutes{5};
 
+    /// Asks a connection from which no byte was read for so long whether it is there, by a message
+    /// that its peer has to answer (`server::set_heartbeat`): once for each silence, at most a
+    /// quarter late, or two seconds. Whoever answers nothing meets the idle timeout; any byte is an
+    /// answer. At most half of the idle timeout, so that there is time for it. 0: nobody is asked:
+    /// clients that know no such message, as MarioTCP's own, may end the connection for it.
+    std::chrono::milliseconds heartbeat_interval{0};
+
     /// Closes a connection whose peer took none of the waiting output for so long, whether the
     /// connection is open or has been closed and waits for its last output to leave. 0: the idle
     /// timeout stands in; when both are 0, never: then only memory bounds it (`output_max_bytes`,
@@ -104,11 +111,13 @@ struct options {
     /// Sockets that may wait for one worker to adopt them; a newcomer beyond is closed.
     std::uint32_t handoff_capacity = 16'384;
 
-    /// Sends and posts from other threads that may wait for one worker; more are refused
-    /// (`errc::mailbox_full`), so that a stalled worker cannot eat the memory.
+    /// Sends and posts from other threads that may wait for one worker, and as many joins and
+    /// leaves of groups; more are refused (`errc::mailbox_full`), so that a stalled worker cannot
+    /// eat the memory.
     std::uint32_t mailbox_capacity = 65'536;
 
-    /// Broadcasts that may wait for one worker or be under way there; more are refused
+    /// Broadcasts and sends to groups that may wait for one worker or be under way there; more are
+    /// refused
     /// (`errc::mailbox_full`), so that a publisher faster than the workers cannot eat the memory.
     std::uint32_t broadcast_capacity = 1'024;
 
