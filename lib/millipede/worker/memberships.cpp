@@ -74,8 +74,10 @@ void memberships::remove(std::uint32_t index) noexcept {
 void memberships::take_out(group_part& part, std::uint32_t place) noexcept {
     auto& members = part.members;
     auto fill = [&](std::uint32_t from) {
+        if (place == from) return;
         members[place] = members[from];
-        all_[members[place].membership].place = std::exchange(place, from);
+        all_[members[place].membership].place = place;
+        place = from;
     };
     if (place < part.unsent) fill(--part.unsent);
     fill(static_cast<std::uint32_t>(members.size() - 1));
