@@ -139,6 +139,13 @@ BOOST_AUTO_TEST_CASE(every_limit_outside_of_its_bounds_is_refused_by_name) {
         {"linger_timeout", [](o& x) { x.linger_timeout = year + 1ms; }},
         {"handshake_timeout", [](o& x) { x.handshake_timeout = 0ms; }},
         {"handshake_timeout", [](o& x) { x.handshake_timeout = year + 1ms; }},
+        {"heartbeat_interval", [](o& x) { x.heartbeat_interval = -1ms; }},
+        {"heartbeat_interval", [](o& x) { x.heartbeat_interval = x.idle_timeout / 2 + 1ms; }},
+        {"heartbeat_interval",
+         [](o& x) {
+             x.idle_timeout = 0ms;
+             x.heartbeat_interval = year + 1ms;
+         }},
         {"stop_timeout", [](o& x) { x.stop_timeout = -1ms; }},
         {"stop_timeout", [](o& x) { x.stop_timeout = year + 1ms; }},
         {"drain_spread", [](o& x) { x.drain_spread = -1ms; }},
