@@ -26,7 +26,7 @@ constexpr std::uint16_t echo = 1;
 
 millipede::options with_heartbeat(millipede::options wanted) {
     wanted.heartbeat_interval = 200ms;
-    wanted.idle_timeout = 2'000ms; // enough time to answer on a busy machine
+    wanted.idle_timeout = 1'200ms; // enough time to answer on a busy machine
     return wanted;
 }
 
@@ -68,16 +68,16 @@ BOOST_AUTO_TEST_CASE(who_answers_stays_and_who_does_not_is_closed) {
         auto begin = clock_type::now();
         auto answering = host.connect();
         auto dead = host.connect();
-        for (int times = 0; times < 12; ++times) { // more than the idle timeout in all
+        for (int times = 0; times < 7; ++times) { // more than the idle timeout in all
             BOOST_TEST((answering.read_frame() == question));
             answering.send(times % 2 ? question : test::frame(echo)); // any byte is an answer
             if (times % 2 == 0) BOOST_TEST((answering.read_frame() == test::frame(echo)));
         }
-        BOOST_TEST((clock_type::now() - begin >= 2'400ms)); // each after a silence
+        BOOST_TEST((clock_type::now() - begin >= 1'400ms)); // each after a silence
         auto last = dead.read_to_end();
         BOOST_TEST((last.bytes == question)); // once for all of its silence
         BOOST_REQUIRE(host.reasons.wait_for(1));
-        BOOST_TEST((clock_type::now() - begin >= 2'000ms));
+        BOOST_TEST((clock_type::now() - begin >= 1'200ms));
         BOOST_TEST(host.reasons.at(0) == errc::idle_timeout);
         answering.send(test::frame(echo));
         std::string reply;
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(who_answers_stays_and_who_does_not_is_closed) {
         } while (reply == question);
         BOOST_TEST((reply == test::frame(echo)));
         BOOST_TEST(host.reasons.size() == 1U);
-        BOOST_TEST(host.server.metrics().heartbeats >= 13U);
+        BOOST_TEST(host.server.metrics().heartbeats >= 8U);
     });
 }
 
