@@ -92,7 +92,8 @@ class Heartbeat(NetTest):
         totals = server.totals()
         self.assertEqual(totals["timeouts"], 50)
         print(f"50 of 70 peers vanished: off the online count after {took:.2f} s (idle timeout "
-              f"{self.IDLE:g} s, bound {self.IDLE + MARGIN:g} s), {totals['heartbeats']} heartbeats")
+              f"{self.IDLE:g} s, bound {self.IDLE + MARGIN:g} s), {totals['heartbeats']} "
+              "heartbeats")
 
     def test_silent_ones_are_asked_by_an_empty_frame(self):
         server = self.serve(heartbeat_interval="200ms", idle_timeout="60s")

@@ -123,7 +123,7 @@ class basic_server {
     error_code send(connection_id id, payload message, overflow_policy policy);
 
     /// Sends to every connection. Any thread; returns at once, and each worker walks over its
-    /// connections, 1,024 of them or 8 MiB at a time, with others' turns in between.
+    /// connections with others' turns in between: after 1,024 of them, 128 that get it, or 8 MiB.
     ///
     /// Broadcasts of one thread arrive in their order at every connection, as do those that come
     /// after sends and posts of that thread; a `send` or `post` that follows a broadcast may
