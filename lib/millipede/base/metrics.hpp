@@ -53,7 +53,7 @@ struct basic_metrics {
     Cell bytes_sent{};
     Cell messages_dropped{};        ///< Messages not sent because the connection's output was full.
     Cell writes_blocked{};          ///< Times that a peer took no more and output had to be queued.
-    Cell stale_requests{};          ///< Sends and posts to a connection that had ended.
+    Cell stale_requests{};          ///< Sends, posts, joins, leaves: of one that had ended.
     Cell callback_failures{};       ///< Exceptions from on_close, every() or a posted function.
     Cell bytes_dropped{};           ///< The size of `messages_dropped`.
     Cell messages_dropped_newest{}; ///< Of `messages_dropped`, those sent with `drop_newest` ...

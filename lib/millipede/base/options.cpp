@@ -188,6 +188,7 @@ std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_b
         {"log lines waiting, at most", limits.log.queue_capacity, 4'096},
         {"hand-over queues", workers * limits.handoff_capacity, 24},
         {"mailboxes, at most, without their payloads", workers * limits.mailbox_capacity, 64},
+        {"joins and leaves of groups waiting, at most", workers * limits.mailbox_capacity, 96},
         {"broadcasts waiting, at most, without their payloads", workers * limits.broadcast_capacity,
          128},
         {"offloaded requests, at most, without their messages", limits.offload_capacity, 128},

@@ -253,9 +253,9 @@ struct budget_term {
 
 /// The user memory that the limits allow a server with these (validated) options, term by term: who
 /// may hold it, and how much. Without stacks, code, payloads of waiting mail, the buffers of
-/// `transport_kind::asio` (4 to 68 KiB each), TLS (about 14 KiB each) and what handlers keep.
-/// Kernel memory for sockets comes on top, about 3.8 KB each. \param slot_bytes what one
-/// connection's slot takes, session included.
+/// `transport_kind::asio` (4 to 68 KiB each), TLS (about 14 KiB each), groups (about 30 bytes for
+/// each connection in each) and what handlers keep. Kernel memory for sockets comes on top, about
+/// 3.8 KB each. \param slot_bytes what one connection's slot takes, session included.
 std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_bytes);
 
 } // namespace millipede

@@ -10,6 +10,7 @@
 #include <utility>
 
 namespace millipede::detail {
+
 void broadcast_mail::run(worker& recipient) {
     recipient.begin_errand(std::move(brought_));
 }
@@ -31,6 +32,7 @@ void worker::walk_soon() noexcept {
 // One after the other: so every connection gets them in their order.
 void worker::walk() {
     if (broadcasts_.empty()) return;
+    note(activity::engine);
     in_turn_ = true;
     for (walk_slice left; !broadcasts_.empty() && !left.over(); left.look()) // for each one, too
         if (broadcasts_.front().advance(*this, left)) broadcasts_.pop_front();

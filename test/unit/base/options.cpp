@@ -398,7 +398,7 @@ BOOST_AUTO_TEST_CASE(every_limit_that_costs_memory_has_a_term) {
         {[](o& x) { x.buffer_budget_bytes += 1'000; }, 1'000},
         {[](o& x) { x.scratch_bytes += 4'096; }, 2 * 4'096},
         {[](o& x) { x.handoff_capacity += 1; }, 24},
-        {[](o& x) { x.mailbox_capacity += 1; }, 64},
+        {[](o& x) { x.mailbox_capacity += 1; }, 64 + 96},
         {[](o& x) { x.connections_per_source_max = 1; }, 10U * 72},
         {[](o& x) { x.accepts_per_second_per_source = 1; }, 10U * 72},
         {[](o& x) { x.broadcast_capacity += 1; }, 128},
