@@ -162,10 +162,9 @@ class basic_server {
     error_code leave(group const& room, basic_connection const& who);
 
     /// Sends to all that are in the group, as `broadcast` sends to all: encoded once, one request
-    /// to each worker that has members, walked in slices, the policy deciding for each member
-    /// alone. \returns mailbox_full, when one of these workers has `options::broadcast_capacity`
-    /// broadcasts
-    ///          and sends to groups waiting: then nobody gets it; not_running; or success.
+    /// to each worker that has members, walked in slices, the policy deciding for each member.
+    /// \returns mailbox_full, when one of these workers has `options::broadcast_capacity` of both
+    ///          waiting: then nobody gets it; not_running; or success.
     error_code send(group const& room, payload const& message);
     error_code send(group const& room, payload const& message, overflow_policy policy);
 
