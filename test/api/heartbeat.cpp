@@ -5,7 +5,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
 #include <string>
+#include <thread>
 
 BOOST_AUTO_TEST_SUITE(heartbeat)
 
@@ -162,7 +164,10 @@ BOOST_AUTO_TEST_CASE(who_takes_no_output_is_asked_when_it_does_again) {
         int const count = 300;
         for (int times = 0; times < count; ++times)
             host.server.send(host.ids.at(0), millipede::payload{test::bytes_of(large)});
-        BOOST_REQUIRE(eventually([&] { return host.server.metrics().writes_blocked == 1; }));
+        std::atomic<bool> all_sent{false}; // far more than the system's buffers hold
+        host.server.post(host.ids.at(0), [&](auto&) { all_sent = true; });
+        BOOST_REQUIRE(
+            eventually([&] { return all_sent && host.server.metrics().writes_blocked != 0; }));
         auto asked = host.server.metrics().heartbeats;
         std::this_thread::sleep_for(600ms);
         BOOST_TEST(host.server.metrics().heartbeats == asked);
