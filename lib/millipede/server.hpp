@@ -10,12 +10,19 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
 namespace millipede {
+
+/// "Are you there?": what a silent connection is asked by default (`options::heartbeat_interval`).
+/// Its peer does well to send the frame back.
+inline constexpr std::uint16_t heartbeat_command = 0x6103;
 
 /// A TCP server for very many long-lived connections.
 ///
@@ -38,6 +45,11 @@ class server : public basic_server {
     explicit server(options wanted, Codec settings = Codec{})
         : basic_server{std::move(wanted)}, dispatcher_{std::move(settings)} {
         speak(dispatcher_);
+        if constexpr (has_commands)
+            if (limits().heartbeat_interval > std::chrono::milliseconds::zero()) {
+                set_heartbeat(dispatcher_.get_codec().encode(heartbeat_command, {}));
+                on(heartbeat_command, [](connection_type&, message_type const&) {});
+            }
     }
     ~server() override { shut_down(); }
 
@@ -158,6 +170,18 @@ class server : public basic_server {
         dispatcher_.overflow_handler = std::move(handler);
     }
 
+    /// The message that silent connections are asked by, with `options::heartbeat_interval`. Where
+    /// frames have commands it is, unless this is called, the frame of `heartbeat_command` without
+    /// data; and frames of that command, as answers may be, are taken without a handler.
+    template <encodable<Codec> Message>
+    void set_heartbeat(Message const& question) {
+        set_heartbeat(encode(question));
+    }
+    void set_heartbeat(payload question) {
+        require_not_started("set_heartbeat()");
+        dispatcher_.heartbeat = std::move(question);
+    }
+
     using basic_server::send;
 
     /// Encodes a message and sends it to a connection of the server's own codec. Any thread; see
@@ -172,6 +196,16 @@ class server : public basic_server {
     template <encodable<Codec> Message>
     error_code send(connection_id id, Message const& message, overflow_policy policy) {
         return send(id, encode(message), policy);
+    }
+
+    /// Encodes a message once and sends it to a group. Any thread; see `basic_server::send`.
+    template <encodable<Codec> Message>
+    error_code send(group const& room, Message const& message) {
+        return send(room, encode(message));
+    }
+    template <encodable<Codec> Message>
+    error_code send(group const& room, Message const& message, overflow_policy policy) {
+        return send(room, encode(message), policy);
     }
 
     using basic_server::broadcast;
@@ -221,6 +255,10 @@ class server : public basic_server {
         }
 
   private:
+    static constexpr bool has_commands = requires(Codec const& codec) {
+        { codec.encode(std::uint16_t{}, std::span<std::byte const>{}) } -> std::same_as<payload>;
+    };
+
     // What gives a received message to the pool, or refuses it.
     template <class Message, class Work>
     auto giving(Work work) {

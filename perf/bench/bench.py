@@ -29,6 +29,7 @@ Measures servers, each by the same questions. Commands:
               millipede misses a target
   scale       CPU per request from 100 to 15,000 connections; start-up by pool size
   fairness    what a flood by one client does to the others
+  broadcast   what broadcasts to 10,000 do to the others on their worker
   log-cost    connections per second with the log at info and without it
   workers     one worker against two
   reuse       memory while all connections are dropped and reopened again and again
@@ -62,7 +63,8 @@ def parsed(arguments):
                         help="further subjects; repeatable")
     parser.add_argument("--subjects", type=names, default=[], metavar="A,B", help="only these")
     parser.add_argument("--questions", type=names, default=[], metavar="A,B",
-                        help="compare, exact, scale, fairness: only these; echo means all echo-...")
+                        help="compare, exact, scale, fairness, broadcast: only these; echo means "
+                        "all echo-...")
     parser.add_argument("--rounds", type=at_least(1, int), metavar="N",
                         help="repetitions (each command has its own default)")
     parser.add_argument("--seconds", type=at_least(0.1, float), metavar="S",

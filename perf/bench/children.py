@@ -24,7 +24,6 @@ def start(arguments, core=None, nice=0, **keywords):
         if core is not None:
             os.sched_setaffinity(0, {core})
         if nice:
-            os.nice(nice)
             stand_back(nice)
 
     process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, start_new_session=True,
@@ -33,10 +32,12 @@ def start(arguments, core=None, nice=0, **keywords):
     return process
 
 
-def stand_back(nice):
-    """Between sessions some kernels share a core by groups, each with a nice value of its own."""
+def stand_back(nice, pid=0):
+    """Has a process, which leads its session, stand back for the others; 0: this one. Between
+    sessions some kernels share a core by groups, each with a nice value of its own."""
+    os.setpriority(os.PRIO_PROCESS, pid, nice)
     try:
-        pathlib.Path("/proc/self/autogroup").write_text(str(nice))
+        pathlib.Path(f"/proc/{pid or 'self'}/autogroup").write_text(str(nice))
     except OSError:
         pass  # this one does not
 

@@ -4,6 +4,7 @@ import dataclasses
 import sys
 
 import plot
+from broadcast import Broadcast
 from compare import Compare
 from exact import Exact
 from failure import Failure, Misuse
@@ -14,7 +15,7 @@ from scale import Scale
 from workers import Workers
 
 COMMANDS = {"compare": Compare, "exact": Exact, "scale": Scale, "fairness": Fairness,
-            "log-cost": LogCost, "workers": Workers, "reuse": Reuse}
+            "broadcast": Broadcast, "log-cost": LogCost, "workers": Workers, "reuse": Reuse}
 
 
 class Everything:

@@ -169,6 +169,8 @@ void add_server_settings(settings_table& table, millipede::options& limits) {
                              limits.connections_per_worker, 1, connection_id::slots_max));
     table.add(time_setting("idle-timeout", "close when nothing was received for TIME; 0s: never",
                            limits.idle_timeout));
+    table.add(time_setting("heartbeat-interval", "ask the silent if they are there; 0s: do not",
+                           limits.heartbeat_interval));
     table.add(time_setting("write-timeout", "close when a peer takes nothing for TIME; 0s: never",
                            limits.write_timeout));
     table.add(time_setting("linger-timeout", "wait so long for a peer's end after ours",

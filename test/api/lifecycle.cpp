@@ -268,7 +268,7 @@ BOOST_AUTO_TEST_CASE(a_server_whose_start_failed_goes_quietly) {
     BOOST_CHECK_THROW(second.run(), millipede::listen_error); // it still has not run
     second.stop();
     BOOST_TEST(second.metrics().accepted == 0U);
-    BOOST_TEST(second.send({}, payload{}) == errc::not_running);
+    BOOST_TEST(second.send(millipede::connection_id{}, payload{}) == errc::not_running);
 }
 
 BOOST_AUTO_TEST_CASE(several_listeners_of_both_families) {

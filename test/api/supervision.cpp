@@ -486,7 +486,9 @@ BOOST_AUTO_TEST_CASE(a_server_without_threads_is_not_started_and_may_be_once_the
             set_stack_bytes(usual_stack);
             if (!refused) return 2;
             if (!host.server.endpoints().empty()) return 3;
-            if (host.server.send({}, millipede::payload{}) != errc::not_running) return 4;
+            if (host.server.send(millipede::connection_id{}, millipede::payload{}) !=
+                errc::not_running)
+                return 4;
         }
         host.start();
         auto client = host.connect();

@@ -4,6 +4,7 @@
 #include "faults/failing_allocations.hpp"
 
 #include <millipede/worker/dispatcher.hpp>
+#include <millipede/worker/group_errands.hpp>
 #include <millipede/worker/worker.hpp>
 
 #include "support/printing.hpp"
@@ -179,6 +180,7 @@ class bench {
         BOOST_REQUIRE(!subject_.post_admitted(std::make_unique<broadcast_mail>(
             std::make_unique<broadcast>(news, overflow_policy::close))));
         expect(12);
+        visit_a_group(news);
         post([this](auto& worker) { worker.owe(id_); });
         post([this, news](auto& worker) { worker.answer(id_, news, {}); });
         expect(12);
@@ -237,6 +239,26 @@ class bench {
     }
 
   protected:
+    // Who has no memory to join is closed: it would miss what it counts on.
+    void visit_a_group(payload const& news) {
+        using millipede::detail::broadcast_mail;
+        using millipede::detail::membership_change;
+        boost::intrusive_ptr room{new millipede::detail::group_state{1, nullptr}};
+        auto carry_out = [this](auto errand) {
+            BOOST_REQUIRE(
+                !subject_.post_admitted(std::make_unique<broadcast_mail>(std::move(errand))));
+        };
+        using kind = membership_change::kind;
+        carry_out(std::make_unique<membership_change>(room, id_, kind::joins));
+        carry_out(
+            std::make_unique<millipede::detail::group_send>(room, news, overflow_policy::close));
+        carry_out(std::make_unique<membership_change>(room, id_, kind::leaves));
+        expect(12);
+        run();
+        BOOST_TEST(room->size() == 0U);
+        BOOST_TEST(subject_.groups().empty());
+    }
+
     // What a client with TLS does otherwise.
     virtual void greet() {
         if (!asked_) return;

@@ -48,7 +48,8 @@ class BenchTest(unittest.TestCase):
         self.folder = Path(folder.name)
         self.bin = self.folder / "bin"
         self.bin.mkdir()
-        for name in ("millipede-load", "millipede-online", "bench-start"):
+        for name in ("millipede-load", "millipede-online", "bench-start", "bench-broadcast",
+                     "bench-audience"):
             (self.bin / name).symlink_to(program(name))
         if (BIN / "bench-raw-epoll").exists():
             (self.bin / "bench-raw-epoll").symlink_to(BIN / "bench-raw-epoll")
@@ -122,6 +123,14 @@ class Commands(BenchTest):
         for flood in ("alone", "depth", "bulk"):
             self.assertGreater(samples[flood, "millipede", "p99"][0], 0)
         self.assertGreater(samples["depth", "millipede", "flood_per_second"][0], 0)
+
+    def test_broadcast(self):
+        samples = self.samples(self.measured("broadcast", "--seconds", "1"))
+        for send in ("calm", "all-64", "group-64", "group-1024"):
+            self.assertGreater(samples[send, "", "p99"][0], 0)
+            if send != "calm":
+                self.assertGreaterEqual(samples[send, "", "messages"][0], 100)  # whom there are
+        self.assertNotIn(("calm", "", "messages"), samples)
 
     def test_log_cost(self):
         document = self.measured("log-cost", "--rounds", "2")

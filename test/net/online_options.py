@@ -17,9 +17,9 @@ from harness import (CRLF, HEAD, SLOWNESS, NetTest, echo, echo_of_size, frame, h
                      login, login_reply, run_to_end, wait_until)
 
 OPTIONS = ["--listen", "--config", "--init-conf", "--help", "--version", "--workers",
-           "--connections", "--idle-timeout", "--write-timeout", "--linger-timeout",
-           "--stop-timeout", "--magic", "--frame-max", "--skip-crlf", "--report-every",
-           "--log-level", "--log-file", "--transport", "--connections-max",
+           "--connections", "--idle-timeout", "--heartbeat-interval", "--write-timeout",
+           "--linger-timeout", "--stop-timeout", "--magic", "--frame-max", "--skip-crlf",
+           "--report-every", "--log-level", "--log-file", "--transport", "--connections-max",
            "--connections-per-source-max", "--accepts-per-second", "--accepts-burst",
            "--accepts-per-second-per-source", "--accepts-burst-per-source",
            "--first-message-timeout", "--message-timeout", "--messages-per-second",

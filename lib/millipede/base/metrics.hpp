@@ -60,7 +60,7 @@ struct basic_metrics {
     Cell bytes_sent{};              ///< Bytes that peers' sockets have taken.
     Cell messages_dropped{};        ///< Messages not sent because the connection's output was full.
     Cell writes_blocked{};          ///< Times that a peer took no more and output had to be queued.
-    Cell stale_requests{};          ///< Sends and posts to a connection that had ended.
+    Cell stale_requests{};          ///< Sends, posts, joins, leaves: of one that had ended.
     Cell callback_failures{};       ///< Exceptions from on_close, every() or a posted function.
     Cell bytes_dropped{};           ///< The size of `messages_dropped`.
     Cell messages_dropped_newest{}; ///< Of `messages_dropped`, those sent with `drop_newest` ...
@@ -79,6 +79,7 @@ struct basic_metrics {
     Cell message_timeouts{};            ///< Of `timeouts`: a message was begun and not completed.
     Cell too_fast{};                    ///< Of `refused_frames`: more than a rate allows.
     Cell rate_pauses{}; ///< Times that a connection was not read because of its rate.
+    Cell heartbeats{};  ///< Times that a silent connection was asked whether it is there.
 
     // Handlers that block ...
     Cell offloaded{};       ///< ... requests given to the offload pool.
@@ -138,6 +139,7 @@ struct basic_metrics {
         f("message_timeouts", self.message_timeouts);
         f("too_fast", self.too_fast);
         f("rate_pauses", self.rate_pauses);
+        f("heartbeats", self.heartbeats);
         f("offloaded", self.offloaded);
         f("offload_refused", self.offload_refused);
         f("offload_failed", self.offload_failed);

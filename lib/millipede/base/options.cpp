@@ -65,6 +65,15 @@ void check_beside_idle(char const* name, std::chrono::milliseconds value,
                                    std::to_string(idle_timeout.count()) + " ms"};
 }
 
+void check_heartbeat(options const& limits) {
+    check_duration("heartbeat_interval", limits.heartbeat_interval, 0ms);
+    if (limits.idle_timeout == 0ms || limits.heartbeat_interval <= limits.idle_timeout / 2) return;
+    throw invalid_option{"heartbeat_interval", std::to_string(limits.heartbeat_interval.count()) +
+                                                   " ms is longer than half of the idle timeout, " +
+                                                   std::to_string(limits.idle_timeout.count()) +
+                                                   " ms"};
+}
+
 void check_admission(options& limits) {
     constexpr std::uint32_t per_second_max = 1'000'000;
     check_rate("accepts_per_second", limits.accepts_per_second, "accepts_burst",
@@ -149,6 +158,7 @@ options validated(options wanted) {
     check_range("connections_per_worker", limits.connections_per_worker, 0U,
                 connection_id::slots_max);
     check_duration("idle_timeout", limits.idle_timeout, 0ms);
+    check_heartbeat(limits);
     check_duration("write_timeout", limits.write_timeout, 0ms);
     check_duration("linger_timeout", limits.linger_timeout, 1ms);
     check_duration("handshake_timeout", limits.handshake_timeout, 1ms);
@@ -189,6 +199,7 @@ std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_b
         {"log lines waiting, at most", limits.log.queue_capacity, 4'096},
         {"hand-over queues", workers * limits.handoff_capacity, 24},
         {"mailboxes, at most, without their messages", workers * limits.mailbox_capacity, 64},
+        {"joins and leaves of groups waiting, at most", workers * limits.mailbox_capacity, 96},
         {"broadcasts waiting, at most, without their messages", workers * limits.broadcast_capacity,
          128},
         {"messages in mailboxes and waiting broadcasts, at most", workers * 2,

@@ -58,6 +58,13 @@ struct options {
     /// below the usual timeouts of NAT devices.
     std::chrono::milliseconds idle_timeout = std::chrono::minutes{5};
 
+    /// Asks a connection from which no byte was read for so long whether it is there, by a message
+    /// that its peer has to answer (`server::set_heartbeat`): once for each silence, at most a
+    /// quarter late, or two seconds. Whoever answers nothing meets the idle timeout; any byte is an
+    /// answer. At most half of the idle timeout, so that there is time for it. 0: nobody is asked:
+    /// clients that know no such message, as MarioTCP's own, may end the connection for it.
+    std::chrono::milliseconds heartbeat_interval{0};
+
     /// Closes a connection whose peer took none of the waiting output for so long, whether the
     /// connection is open or has been closed and waits for its last output to leave. 0: the idle
     /// timeout stands in; when both are 0, never: then only memory bounds it (`output_max_bytes`,
@@ -108,11 +115,13 @@ struct options {
     /// Sockets that may wait for one worker to adopt them; a newcomer beyond is closed.
     std::uint32_t handoff_capacity = 16'384;
 
-    /// Sends and posts from other threads that may wait for one worker; more are refused
-    /// (`errc::mailbox_full`), so that a stalled worker cannot eat the memory.
+    /// Sends and posts from other threads that may wait for one worker, and as many joins and
+    /// leaves of groups; more are refused (`errc::mailbox_full`), so that a stalled worker cannot
+    /// eat the memory.
     std::uint32_t mailbox_capacity = 65'536;
 
-    /// Broadcasts that may wait for one worker or be under way there; more are refused
+    /// Broadcasts and sends to groups that may wait for one worker or be under way there; more are
+    /// refused
     /// (`errc::mailbox_full`), so that a publisher faster than the workers cannot eat the memory.
     std::uint32_t broadcast_capacity = 1'024;
 
@@ -263,9 +272,9 @@ struct budget_term {
 
 /// The user memory that the limits allow a server with these (validated) options, term by term: who
 /// may hold it, and how much. Without stacks, code, what posted functions keep, the buffers of
-/// `transport_kind::asio` (4 to 68 KiB each), TLS (about 14 KiB each) and what handlers keep.
-/// Kernel memory for sockets comes on top, about 3.8 KB each. \param slot_bytes what one
-/// connection's slot takes, session included.
+/// `transport_kind::asio` (4 to 68 KiB each), TLS (about 14 KiB each), groups (about 30 bytes for
+/// each connection in each) and what handlers keep. Kernel memory for sockets comes on top, about
+/// 3.8 KB each. \param slot_bytes what one connection's slot takes, session included.
 std::vector<budget_term> memory_budget(options const& limits, std::size_t slot_bytes);
 
 } // namespace millipede

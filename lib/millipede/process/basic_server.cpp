@@ -86,6 +86,9 @@ void basic_server::require_not_started(char const* what) const {
 
 void basic_server::start() {
     if (started_) return;
+    for (auto const* speaker : protocols_)
+        if (limits_.heartbeat_interval > 0ms && speaker->heartbeat.empty())
+            throw invalid_option{"heartbeat_interval", "no message to ask by; see set_heartbeat()"};
     if (!logging::active()) logging_ = std::make_unique<logging>(limits_.log);
     try {
         workers_.emplace(limits_, protocols_, greetings_);

@@ -8,12 +8,15 @@
 #include <millipede/base/options.hpp>
 #include <millipede/process/acceptor.hpp>
 #include <millipede/process/drain_report.hpp>
+#include <millipede/process/group_names.hpp>
 #include <millipede/process/offload_pool.hpp>
 #include <millipede/process/supervisor.hpp>
 #include <millipede/process/worker_pool.hpp>
 #include <millipede/wire/codec.hpp>
 #include <millipede/wire/payload.hpp>
 #include <millipede/worker/greeting.hpp>
+#include <millipede/worker/group.hpp>
+#include <millipede/worker/group_errands.hpp>
 #include <millipede/worker/protocol.hpp>
 #include <millipede/worker/tls_context.hpp>
 
@@ -56,7 +59,8 @@ class basic_server {
 
     /// Binds, allocates and starts the workers; from here on clients can connect. Logs the memory
     /// budget. `run()` calls it, unless it has been called.
-    /// \throws listen_error when an endpoint cannot be listened on; std::system_error when there
+    /// \throws invalid_option for a heartbeat without a message;
+    ///         listen_error when an endpoint cannot be listened on; std::system_error when there
     ///         is not enough memory for the slots, or no thread. It may be called again then.
     void start();
 
@@ -128,7 +132,7 @@ class basic_server {
     error_code send(connection_id id, payload message, overflow_policy policy);
 
     /// Sends to every connection. Any thread; returns at once, and each worker walks over its
-    /// connections, 1,024 of them or 8 MiB at a time, with others' turns in between.
+    /// connections with others' turns in between: after 1,024 of them, 128 that get it, or 8 MiB.
     ///
     /// Broadcasts of one thread arrive in their order at every connection, as do those that come
     /// after sends and posts of that thread; a `send` or `post` that follows a broadcast may
@@ -138,6 +142,40 @@ class basic_server {
     ///          `options::mailbox_max_bytes`: then nobody gets it; not_running; or success.
     error_code broadcast(payload const& message);
     error_code broadcast(payload const& message, overflow_policy policy);
+
+    // Groups (rooms): connections that get what is sent to the group. Any thread may call these,
+    // before the start only the first two. What one thread asks for by these, by `send`, `post` and
+    // `broadcast` is done in its order, at each connection: who joined before a message was sent
+    // gets it, who left before does not; who joins or leaves meanwhile, asked by another thread,
+    // may get it or not. Only a `send` or `post` to a connection may overtake what was sent to a
+    // group before. All may throw std::bad_alloc; then nothing was done.
+
+    /// A new one, without members.
+    group make_group();
+    /// The one of that name: the same for all who ask, as long as somebody holds it or a connection
+    /// is in it. Takes a mutex for a look at a hash table: keep the handle, in the session.
+    group group_named(std::string_view name);
+
+    /// Has a connection join. It leaves by itself when it ends, before its `on_close`. To be in
+    /// already, or to have ended by then, does nothing (`metrics().stale_requests` counts the
+    /// latter). Joining, leaving and ending take time in proportion to the number of groups that
+    /// the connection is in, whatever the size of these. No more than `options::mailbox_capacity`
+    /// joins and leaves may wait for one worker.
+    /// \returns stale_connection, mailbox_full, not_running or success.
+    /// \throws std::invalid_argument for no group, and for one of another server; so do the others.
+    error_code join(group const& room, connection_id who);
+    error_code join(group const& room, basic_connection const& who);
+
+    /// Has it leave. To be in no longer, or never, does nothing. Returns as `join` does.
+    error_code leave(group const& room, connection_id who);
+    error_code leave(group const& room, basic_connection const& who);
+
+    /// Sends to all that are in the group, as `broadcast` sends to all: encoded once, one request
+    /// to each worker that has members, walked in slices, the policy deciding for each member.
+    /// \returns mailbox_full, when one of these workers has `options::broadcast_capacity` of both
+    ///          waiting: then nobody gets it; not_running; or success.
+    error_code send(group const& room, payload const& message);
+    error_code send(group const& room, payload const& message, overflow_policy policy);
 
   protected:
     explicit basic_server(options wanted);
@@ -184,6 +222,8 @@ class basic_server {
     void abandon_start() noexcept;
     void end_workers(std::chrono::steady_clock::time_point offload_cut) noexcept;
     void report_end();
+    void require_own(group const& room) const;
+    error_code change(group const& room, connection_id who, detail::membership_change::kind what);
     void callback_failed(std::string_view what) noexcept;
 
     options limits_;
@@ -205,6 +245,7 @@ class basic_server {
     std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
     std::vector<std::string> places_;
     std::list<periodic> periodics_;
+    detail::group_names group_names_;
     worker_metrics counters_; // of the thread of run()
     boost::asio::signal_set signals_{context_};
     boost::asio::signal_set reload_signals_{context_};

@@ -5,27 +5,19 @@
 #include <millipede/worker/connection.hpp>
 #include <millipede/worker/worker.hpp>
 
-#include <algorithm>
 #include <exception>
 #include <new>
 #include <utility>
 
 namespace millipede::detail {
-namespace {
-
-// So much of a broadcast at a time, before others have their turn: connections looked at, and bytes
-// given to those that get it.
-constexpr std::uint32_t slice_connections = 1'024;
-constexpr std::size_t slice_bytes_max = 8 * 1024 * 1024;
-
-} // namespace
 
 void broadcast_mail::run(worker& recipient) {
-    recipient.begin_broadcast(std::move(message_));
+    recipient.begin_errand(std::move(brought_));
 }
 
-void worker::begin_broadcast(std::unique_ptr<broadcast> message) noexcept {
-    broadcasts_.push_back(std::move(message));
+void worker::begin_errand(std::unique_ptr<errand> come) noexcept {
+    if (!come->begin(*this)) return;
+    broadcasts_.push_back(std::move(come));
     walk_soon();
 }
 
@@ -40,38 +32,46 @@ void worker::walk_soon() noexcept {
 // One after the other: so every connection gets them in their order.
 void worker::walk() {
     if (broadcasts_.empty()) return;
-    auto& message = broadcasts_.front();
-    auto& slots = pool_.all();
-    auto end = std::min(message.next_slot + slice_connections, slots.touched());
-    in_turn_ = true;
-    for (std::size_t bytes = 0; message.next_slot < end && bytes < slice_bytes_max;) {
-        auto& record = slots[message.next_slot++]; // who ends the thread is not asked once more
-        bytes += deliver(message, record) ? message.message().size() : 0;
-    }
     note(activity::engine);
-    if (message.next_slot >= slots.touched()) broadcasts_.pop_front();
+    in_turn_ = true;
+    for (walk_slice left; !broadcasts_.empty() && !left.over(); left.look()) // for each one, too
+        if (broadcasts_.front().advance(*this, left)) broadcasts_.pop_front();
+    note(activity::engine);
     walk_soon();
     end_turn();
 }
 
-bool worker::deliver(broadcast& message, connection_record& record) {
+bool broadcast::advance(worker& on, walk_slice& left) {
+    auto& slots = on.pool().all();
+    while (next_slot_ < slots.touched() && !left.over()) {
+        auto& record = slots[next_slot_++]; // who ends the thread is not asked once more
+        left.look();
+        if (on.wants(*this, record) && on.deliver(record, message_, policy_))
+            left.deliver(message_.size());
+    }
+    return next_slot_ == slots.touched();
+}
+
+bool worker::wants(broadcast& message, connection_record& record) {
     if (record.where != connection_record::state::open ||
         record.is(connection_record::close_requested))
         return false;
     basic_connection connection{*this, record};
     note(activity::filtering);
     try {
-        if (!message.reaches(connection, *protocols_[record.protocol])) return false;
+        return message.reaches(connection, *protocols_[record.protocol]);
     } catch (std::exception const& failure) {
         filter_failed(failure.what());
-        return false;
     } catch (...) {
         if (!std::current_exception()) throw; // the thread is being ended
         filter_failed("not a std::exception");
-        return false;
     }
+    return false;
+}
+
+bool worker::deliver(connection_record& record, payload const& message, overflow_policy policy) {
     try {
-        return output_.send(record, message.message(), message.policy());
+        return output_.send(record, message, policy);
     } catch (std::bad_alloc const&) {
         output_.request_close(record, errc::no_memory);
         return false;

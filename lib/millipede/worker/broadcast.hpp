@@ -41,45 +41,77 @@ class broadcast_room {
     std::atomic<std::uint32_t> inside_{0};
 };
 
-/// One message on its way to the connections of one worker: made by any thread, then walked over
-/// all slots on the worker's.
-class broadcast {
+/// What is done for many connections at a time, before others have their turn. A delivery mostly is
+/// a system call, a hundred times the work of a look.
+class walk_slice {
   public:
-    broadcast(payload message, overflow_policy policy) noexcept
-        : message_{std::move(message)}, policy_{policy} {}
-    virtual ~broadcast() {
-        if (room_) room_->leave(message_.size());
+    bool over() const noexcept { return looks_ == 0 || deliveries_ == 0 || bytes_ == 0; }
+    void look() noexcept { looks_ -= looks_ != 0; }
+    void deliver(std::size_t bytes) noexcept {
+        --deliveries_;
+        bytes_ -= bytes < bytes_ ? bytes : bytes_;
     }
-    broadcast(broadcast const&) = delete;
-    broadcast& operator=(broadcast const&) = delete;
+
+  private:
+    std::uint32_t looks_ = 1'024;
+    std::uint32_t deliveries_ = 128;
+    std::size_t bytes_ = 8 * 1024 * 1024;
+};
+
+/// Something that a worker does for many connections, in slices and in its place among others of
+/// its kind: made by any thread, then carried out on the worker's.
+class errand {
+  public:
+    /// `bytes` is the size of the message that it brings.
+    explicit errand(std::size_t bytes = 0) noexcept : bytes_{bytes} {}
+    virtual ~errand() {
+        if (room_) room_->leave(bytes_);
+    }
+    errand(errand const&) = delete;
+    errand& operator=(errand const&) = delete;
 
     /// Takes a place in the room until the end of its life; the room lives longer. False when there
     /// is none.
     bool enter(broadcast_room& room) noexcept {
-        if (!room.enter(message_.size())) return false;
+        if (!room.enter(bytes_)) return false;
         room_ = &room;
         return true;
     }
 
+    /// It has come. Returns whether it takes its place behind others: false when it is done.
+    virtual bool begin(worker&) noexcept { return true; }
+    /// Goes on with it, and returns whether it is done; when not, the slice is over.
+    virtual bool advance(worker& on, walk_slice& left) = 0;
+
+  private:
+    friend class broadcast_queue;
+    std::size_t bytes_;
+    broadcast_room* room_ = nullptr;
+    errand* next_ = nullptr;
+};
+
+/// One message on its way to the connections of one worker: a walk over all slots.
+class broadcast : public errand {
+  public:
+    broadcast(payload message, overflow_policy policy) noexcept
+        : errand{message.size()}, message_{std::move(message)}, policy_{policy} {}
+
     /// Whether this connection, which speaks that protocol, gets it. \throws what filters throw
     virtual bool reaches(basic_connection&, protocol const&) { return true; }
+
+    bool advance(worker& on, walk_slice& left) override;
 
     payload const& message() const noexcept { return message_; }
     overflow_policy policy() const noexcept { return policy_; }
 
-    /// Where the walk goes on. The worker's.
-    std::uint32_t next_slot = 0;
-
   private:
-    friend class broadcast_queue;
     payload message_;
     overflow_policy policy_;
-    broadcast_room* room_ = nullptr;
-    broadcast* next_ = nullptr;
+    std::uint32_t next_slot_ = 0;
 };
 
-/// Broadcasts in their order. Needs no memory beside theirs: who was admitted cannot be lost. One
-/// thread.
+/// Broadcasts and the like in their order. Needs no memory beside theirs: who was admitted cannot
+/// be lost. One thread.
 class broadcast_queue {
   public:
     broadcast_queue() = default;
@@ -91,32 +123,32 @@ class broadcast_queue {
     broadcast_queue& operator=(broadcast_queue const&) = delete;
 
     bool empty() const noexcept { return first_ == nullptr; }
-    broadcast& front() noexcept { return *first_; }
-    void push_back(std::unique_ptr<broadcast> message) noexcept {
-        auto* added = message.release();
+    errand& front() noexcept { return *first_; }
+    void push_back(std::unique_ptr<errand> added_last) noexcept {
+        auto* added = added_last.release();
         (first_ ? last_->next_ : first_) = added;
         last_ = added;
     }
     void pop_front() noexcept {
-        std::unique_ptr<broadcast> owned{first_};
+        std::unique_ptr<errand> owned{first_};
         first_ = owned->next_;
     }
 
   private:
-    broadcast* first_ = nullptr;
-    broadcast* last_ = nullptr; // of those, if there are any
+    errand* first_ = nullptr;
+    errand* last_ = nullptr; // of those, if there are any
 };
 
-/// Brings a broadcast to a worker, in its place among what else its sender sends there.
+/// Brings an errand to a worker, in its place among what else its sender sends there.
 class broadcast_mail final : public mail {
   public:
-    explicit broadcast_mail(std::unique_ptr<broadcast> message) noexcept
-        : message_{std::move(message)} {}
-    bool enter(broadcast_room& room) noexcept { return message_->enter(room); }
+    explicit broadcast_mail(std::unique_ptr<errand> brought) noexcept
+        : brought_{std::move(brought)} {}
+    bool enter(broadcast_room& room) noexcept { return brought_->enter(room); }
     void run(worker& recipient) override;
 
   private:
-    std::unique_ptr<broadcast> message_;
+    std::unique_ptr<errand> brought_;
 };
 
 /// A broadcast to those connections of one codec and session for which `filter` says so.

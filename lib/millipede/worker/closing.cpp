@@ -57,6 +57,7 @@ void worker::end_session(connection_record& record, error_code const& reason,
     record.where = state::flushing;
     count_close(kind);
     log_close(record, reason);
+    if (!groups_.empty()) groups_.leave_all(pool_.all().slot_of(record));
     basic_connection connection{*this, record};
     protocols_[record.protocol]->on_close(connection, reason);
 }

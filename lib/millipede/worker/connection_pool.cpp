@@ -117,7 +117,10 @@ void connection_pool::welcome(connection_record& record, std::uint32_t tick) noe
 }
 
 void connection_pool::block(connection_record& record, std::uint32_t tick) noexcept {
-    move(record, tick, [&] { record.set(connection_record::output_blocked); });
+    move(record, tick, [&] {
+        record.set(connection_record::output_blocked);
+        record.clear(connection_record::asked); // the question may not have left
+    });
     weigh(record);
 }
 
@@ -133,6 +136,10 @@ void connection_pool::linger(connection_record& record, std::uint32_t tick) noex
     });
 }
 
+void connection_pool::ask(connection_record& record) noexcept {
+    move(record, record.active_tick, [&] { record.set(connection_record::asked); });
+}
+
 void connection_pool::await_first(connection_record& record, std::uint32_t tick) noexcept {
     move(record, tick, [&] { record.set(connection_record::awaits_first); });
 }
@@ -142,10 +149,12 @@ void connection_pool::progress(connection_record& record, bool completed, bool r
     auto& before = list_of(record);
     auto slot = slots_.slot_of(record);
     if (completed) record.clear(connection_record::awaits_first);
-    if (rest_awaited)
+    if (rest_awaited) {
         record.set(connection_record::awaits_rest);
-    else
+        record.clear(connection_record::asked);
+    } else {
         record.clear(connection_record::awaits_rest);
+    }
     auto& after = list_of(record);
     bool another = completed && &after == &incomplete && record.active_tick != tick;
     if (&before == &after && !another) return; // whose time goes on
@@ -166,6 +175,8 @@ void connection_pool::restart(connection_record& record, std::uint32_t tick) noe
 }
 
 void connection_pool::touch_on_list(connection_record& record, std::uint32_t tick) noexcept {
+    if (record.is(connection_record::asked))
+        return move(record, tick, [&] { record.clear(connection_record::asked); });
     auto& on = list_of(record);
     bool counts_from_a_beginning =
         &on == &newcomers || &on == &incomplete || &on == &throttled || &on == &greeting;
@@ -179,7 +190,8 @@ connection_pool::list& connection_pool::list_of(connection_record const& record)
     if (record.is(flag::output_blocked)) return blocked;
     if (record.is(flag::throttled)) return throttled;
     if (record.is(flag::awaits_first)) return newcomers;
-    return record.is(flag::awaits_rest) ? incomplete : idle;
+    if (record.is(flag::awaits_rest)) return incomplete;
+    return record.is(flag::asked) ? asked : idle;
 }
 
 } // namespace millipede::detail

@@ -59,6 +59,7 @@ struct connection_record {
         awaits_first = 512,  ///< A newcomer without a complete message, and that is timed.
         awaits_rest = 1024,  ///< It has begun a message and not ended it, and that is timed.
         last_words = 2048,   ///< The server ends it: what it has sent is handled at any rate.
+        asked = 4096, ///< It was silent, was asked whether it is there, and has not answered.
     };
     /// While one of these is set, no message is handled.
     static constexpr std::uint16_t not_receiving =
@@ -154,6 +155,8 @@ class connection_pool {
         if (record.active_tick != tick) touch_on_list(record, tick);
     }
 
+    /// An idle one is asked whether it is there. Its time goes on.
+    void ask(connection_record& record) noexcept;
     /// The first message of a newcomer is awaited, since `tick`.
     void await_first(connection_record& record, std::uint32_t tick) noexcept;
     /// What input came to: whether a message was `completed`, and whether the rest of one is
@@ -194,6 +197,7 @@ class connection_pool {
   public:
     // Each connection is on one of these, in the order of the tick that its time counts from.
     list idle{slots_};       ///< Open, and on none of the others: since the last input.
+    list asked{slots_};      ///< Idle, and asked whether they are there: since the last input.
     list newcomers{slots_};  ///< Their first message is awaited: since they came.
     list incomplete{slots_}; ///< The rest of a message is awaited: since it was begun.
     list throttled{slots_};  ///< Over their rate: since they were looked at.

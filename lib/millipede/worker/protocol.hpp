@@ -3,6 +3,7 @@
 
 #include <millipede/base/overflow.hpp>
 #include <millipede/memory/reassembly.hpp>
+#include <millipede/wire/payload.hpp>
 #include <millipede/worker/fwd.hpp>
 
 #include <chrono>
@@ -18,6 +19,9 @@ namespace millipede::detail {
 class protocol {
   public:
     virtual ~protocol() = default;
+
+    /// What a silent connection is asked with; `options::heartbeat_interval`.
+    payload heartbeat;
 
     /// The bytes a session needs in its slot; alignment up to 8.
     virtual std::size_t session_bytes() const noexcept = 0;

@@ -11,8 +11,9 @@ using namespace std::chrono_literals;
 
 std::chrono::milliseconds tick_length_for(options const& limits) noexcept {
     auto length = std::min<std::chrono::milliseconds>(1s, limits.linger_timeout / 2);
-    for (auto timeout : {limits.idle_timeout, limits.write_timeout, limits.handshake_timeout,
-                         limits.first_message_timeout, limits.message_timeout})
+    for (auto timeout :
+         {limits.idle_timeout, limits.write_timeout, limits.handshake_timeout,
+          limits.first_message_timeout, limits.message_timeout, limits.heartbeat_interval})
         if (timeout > 0ms) length = std::min(length, timeout / 8);
     if (limits.stall_after > 0ms) length = std::min(length, limits.stall_after / 4); // a beat each
     for (rate_limit rate : {rate_limit{limits.messages_per_second, limits.messages_burst},

@@ -50,11 +50,13 @@ worker::worker(std::uint32_t index, options const& limits, std::span<protocol* c
       incoming_{limits.handoff_capacity},
       all_output_{all_output},
       broadcast_room_{limits.broadcast_capacity, limits.mailbox_max_bytes},
+      change_room_{limits.mailbox_capacity},
       mailbox_{limits.mailbox_capacity, limits.mailbox_max_bytes},
       message_rate_{limits.messages_per_second, limits.messages_burst},
       byte_rate_{limits.bytes_per_second, limits.bytes_burst},
       notes_input_{limits.first_message_timeout > 0ms || limits.message_timeout > 0ms ||
                    message_rate_.on() || byte_rate_.on()},
+      groups_{index},
       tick_length_{tick_length_for(limits)},
       dice_{seed_of(index)} {
     // The acceptor hands over no more than there are slots.
@@ -155,6 +157,10 @@ void worker::expire() {
     bool more = expire_list(pool_.idle, limits_->idle_timeout, [this](connection_record& record) {
         close(record, errc::idle_timeout);
     });
+    more |= expire_list(pool_.asked, limits_->idle_timeout,
+                        [this](connection_record& record) { close(record, errc::idle_timeout); });
+    more |= expire_list(pool_.idle, limits_->heartbeat_interval,
+                        [this](connection_record& record) { ask_if_there(record); });
     more |= expire_list(
         pool_.newcomers, limits_->first_message_timeout,
         [this](connection_record& record) { expire_slow(record, errc::first_message_timeout); });

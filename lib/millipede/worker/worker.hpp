@@ -19,6 +19,7 @@
 #include <millipede/worker/handoff.hpp>
 #include <millipede/worker/input.hpp>
 #include <millipede/worker/mailbox.hpp>
+#include <millipede/worker/memberships.hpp>
 #include <millipede/worker/output.hpp>
 #include <millipede/worker/output_budget.hpp>
 #include <millipede/worker/owed_answers.hpp>
@@ -76,6 +77,8 @@ class worker {
     error_code post_admitted(std::unique_ptr<mail> request);
     /// Where broadcasts are admitted.
     broadcast_room& broadcasts() noexcept { return broadcast_room_; }
+    /// Where joins and leaves are.
+    broadcast_room& membership_changes() noexcept { return change_room_; }
     /// Has it shed its largest output holders, if all hold too much and it has the largest.
     void ask_to_shed() noexcept;
     /// The worker whose thread this is, if it is one.
@@ -140,8 +143,13 @@ class worker {
     error_code send(connection_id id, payload message) {
         return send(id, std::move(message), limits_->overflow);
     }
-    /// A message for many of its connections; later ones wait until it has been walked to all.
-    void begin_broadcast(std::unique_ptr<broadcast> message) noexcept;
+    /// Something for many of its connections; later ones wait until it has been done for all.
+    void begin_errand(std::unique_ptr<errand> come) noexcept;
+    /// Whether a broadcast is for that connection.
+    bool wants(broadcast& message, connection_record& record);
+    /// A message of an errand. Returns whether the connection gets it.
+    bool deliver(connection_record& record, payload const& message, overflow_policy policy);
+    memberships& groups() noexcept { return groups_; }
     /// Another thread makes an answer for that connection, which is not closed before: neither
     /// because its peer has ended its stream, nor because the server stops.
     void owe(connection_id id) { owed_.add(id); }
@@ -255,10 +263,12 @@ class worker {
     void expire_slow(connection_record& record, errc reason) noexcept;
     bool wake_throttled();
 
+    // Whether silent peers are there: heartbeat.cpp
+    void ask_if_there(connection_record& record);
+
     // Broadcasts: broadcast.cpp
     void walk_soon() noexcept;
     void walk();
-    bool deliver(broadcast& message, connection_record& record);
     void filter_failed(std::string_view what) noexcept;
 
     // Output that peers do not take: overflow.cpp
@@ -320,13 +330,15 @@ class worker {
     std::optional<departures> departed_;
     doorkeeper* doorkeeper_ = nullptr; ///< Null: no limit asks for sources.
     output_budget* all_output_;
-    broadcast_room broadcast_room_; // before all that may hold a broadcast
+    broadcast_room broadcast_room_; // before all that may hold a broadcast ...
+    broadcast_room change_room_;    // ... or a membership's change
     mailbox mailbox_;
     rate_limit message_rate_;
     rate_limit byte_rate_;
     bool notes_input_;                 ///< Whether a limit wants to know what reads came to.
     std::uint64_t messages_noted_ = 0; ///< Of the counters, when it was told last.
     std::uint64_t bytes_noted_ = 0;
+    memberships groups_;
     broadcast_queue broadcasts_; // the first is under way
     boost::asio::steady_timer tick_timer_{context_};
     boost::asio::steady_timer stop_timer_{context_};

@@ -62,6 +62,7 @@ std::vector<counter> const counters{
     {"message_timeouts", &sums::message_timeouts},
     {"too_fast", &sums::too_fast},
     {"rate_pauses", &sums::rate_pauses},
+    {"heartbeats", &sums::heartbeats},
     {"offloaded", &sums::offloaded},
     {"offload_refused", &sums::offload_refused},
     {"offload_failed", &sums::offload_failed},

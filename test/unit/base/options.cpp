@@ -139,6 +139,13 @@ BOOST_AUTO_TEST_CASE(every_limit_outside_of_its_bounds_is_refused_by_name) {
         {"linger_timeout", [](o& x) { x.linger_timeout = year + 1ms; }},
         {"handshake_timeout", [](o& x) { x.handshake_timeout = 0ms; }},
         {"handshake_timeout", [](o& x) { x.handshake_timeout = year + 1ms; }},
+        {"heartbeat_interval", [](o& x) { x.heartbeat_interval = -1ms; }},
+        {"heartbeat_interval", [](o& x) { x.heartbeat_interval = x.idle_timeout / 2 + 1ms; }},
+        {"heartbeat_interval",
+         [](o& x) {
+             x.idle_timeout = 0ms;
+             x.heartbeat_interval = year + 1ms;
+         }},
         {"stop_timeout", [](o& x) { x.stop_timeout = -1ms; }},
         {"stop_timeout", [](o& x) { x.stop_timeout = year + 1ms; }},
         {"drain_spread", [](o& x) { x.drain_spread = -1ms; }},
@@ -395,7 +402,7 @@ BOOST_AUTO_TEST_CASE(every_limit_that_costs_memory_has_a_term) {
         {[](o& x) { x.buffer_budget_bytes += 1'000; }, 1'000},
         {[](o& x) { x.scratch_bytes += 4'096; }, 2 * 4'096},
         {[](o& x) { x.handoff_capacity += 1; }, 24},
-        {[](o& x) { x.mailbox_capacity += 1; }, 64},
+        {[](o& x) { x.mailbox_capacity += 1; }, 64 + 96},
         {[](o& x) { x.mailbox_max_bytes += 1'000; }, 2 * 1'000},
         {[](o& x) { x.connections_per_source_max = 1; }, 10U * 72},
         {[](o& x) { x.accepts_per_second_per_source = 1; }, 10U * 72},

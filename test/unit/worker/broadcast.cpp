@@ -160,6 +160,23 @@ BOOST_AUTO_TEST_CASE(a_walk_leaves_others_their_turn) {
     }));
     int slices = 0;
     for (int before = asked; the.subject.context().poll_one() != 0; before = asked) {
+        BOOST_TEST(asked - before <= 128);
+        if (asked != before) ++slices;
+    }
+    BOOST_TEST(asked == 2'500);
+    BOOST_TEST(slices == 20);
+}
+
+BOOST_AUTO_TEST_CASE(a_walk_that_passes_over_most_goes_further_at_a_time) {
+    bench the;
+    the.adopt(2'500);
+    int asked = 0;
+    BOOST_TEST(!the.send("x", [&](connection_type const&) {
+        ++asked;
+        return false;
+    }));
+    int slices = 0;
+    for (int before = asked; the.subject.context().poll_one() != 0; before = asked) {
         BOOST_TEST(asked - before <= 1'024);
         if (asked != before) ++slices;
     }

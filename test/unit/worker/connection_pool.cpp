@@ -271,6 +271,50 @@ BOOST_AUTO_TEST_CASE(a_connection_is_on_the_list_of_its_state) {
     BOOST_TEST(pool.lingering.empty());
 }
 
+BOOST_AUTO_TEST_CASE(who_is_asked_whether_it_is_there_is_idle_until_it_answers) {
+    auto pool = make_pool();
+    auto* first = pool.open(0, 1);
+    auto* second = pool.open(0, 2);
+    auto one = slot_of(pool, *first);
+    auto two = slot_of(pool, *second);
+    pool.ask(*first);
+    BOOST_TEST(pool.idle.front() == two);
+    BOOST_TEST(pool.asked.front() == one);
+    BOOST_TEST(first->active_tick == 1U); // its time goes on
+    BOOST_TEST(first->receiving());
+    pool.ask(*second);
+    BOOST_TEST(pool.idle.empty());
+    BOOST_TEST(first->links.next == two);
+
+    pool.touch(*first, 9);
+    BOOST_TEST(pool.idle.front() == one);
+    BOOST_TEST(first->active_tick == 9U);
+    BOOST_TEST(!first->is(connection_record::asked));
+    BOOST_TEST(pool.asked.front() == two);
+
+    pool.block(*second, 10); // nobody knows whether the question has left
+    pool.unblock(*second, 11);
+    BOOST_TEST(pool.asked.empty());
+    BOOST_TEST(first->links.next == two);
+
+    pool.ask(*first);
+    pool.progress(*first, false, true, 12); // what a pause kept is the beginning of a message
+    BOOST_TEST(pool.incomplete.front() == one);
+    pool.progress(*first, true, false, 13);
+    BOOST_TEST(pool.asked.empty());
+    BOOST_TEST(second->links.next == one);
+
+    pool.ask(*second);
+    pool.release(*second);
+    BOOST_TEST(pool.asked.empty());
+    pool.ask(*first);
+    pool.linger(*first, 14);
+    BOOST_TEST(pool.asked.empty());
+    BOOST_TEST(pool.lingering.front() == one);
+    pool.release(*first);
+    BOOST_TEST(pool.lingering.empty());
+}
+
 BOOST_AUTO_TEST_CASE(the_blocked_ones_are_in_the_order_of_their_output) {
     auto pool = make_pool();
     auto* small = pool.open(0, 0);

@@ -31,7 +31,8 @@ BOOST_AUTO_TEST_CASE(the_shortest_timeout_decides) {
     using member = std::chrono::milliseconds millipede::options::*;
     for (member timeout :
          {&millipede::options::idle_timeout, &millipede::options::write_timeout,
-          &millipede::options::first_message_timeout, &millipede::options::message_timeout}) {
+          &millipede::options::first_message_timeout, &millipede::options::message_timeout,
+          &millipede::options::heartbeat_interval}) {
         auto limits = calm();
         limits.*timeout = 800ms;
         BOOST_TEST((tick_length_for(limits) == 100ms));
