@@ -1,33 +1,45 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "commands.hpp"
 
-#include "frame_stream.hpp"
+#include <millipede/client.hpp>
 
-#include <boost/asio/connect.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/endian/arithmetic.hpp>
 
 #include <chrono>
 #include <cstdio>
-#include <exception>
 #include <iostream>
 #include <stdexcept>
+#include <string>
 #include <variant>
 
 namespace {
 
 namespace asio = boost::asio;
 using namespace boost::asio::experimental::awaitable_operators;
+using boost::system::system_error;
+using millipede::client;
+using millipede::client_options;
+using millipede::error_code;
+using millipede::frame;
+using millipede::frame_codec;
 
-struct login_request {
-    static constexpr std::uint16_t command = 0x6101;
-    boost::endian::little_uint16_t uid;
-};
+// Failures as values: the commands have words of their own for most of them.
+constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
 
 struct login_reply {
     static constexpr std::uint16_t command = 0x6101;
+};
+
+struct login_request {
+    static constexpr std::uint16_t command = 0x6101;
+    using reply_type = login_reply;
+    boost::endian::little_uint16_t uid;
 };
 
 asio::awaitable<void> pause(std::chrono::milliseconds time) {
@@ -35,61 +47,34 @@ asio::awaitable<void> pause(std::chrono::milliseconds time) {
     co_await timer.async_wait(asio::use_awaitable);
 }
 
-// A failure as a result: `||` below goes on waiting for the other side when one side throws.
-template <class T>
-asio::awaitable<std::variant<T, std::exception_ptr>> attempt(asio::awaitable<T> f) {
-    try {
-        co_return co_await std::move(f);
-    } catch (...) {
-        co_return std::current_exception();
-    }
+// What went wrong, in words; a time that is over says how long it was.
+[[noreturn]] void fail(char const* what, error_code const& why, client_settings const& settings) {
+    if (why == millipede::close_reason::timeout)
+        throw std::runtime_error{std::string{what} + ": nothing within " +
+                                 std::to_string(settings.timeout.count()) + " ms"};
+    throw system_error{why};
 }
 
-// Whatever comes first, success, failure or the time, ends the other: a timeout in one expression.
-template <class T>
-asio::awaitable<T> within(std::chrono::milliseconds time, char const* what, asio::awaitable<T> f) {
-    auto first = co_await (attempt(std::move(f)) || pause(time));
-    if (auto* failure = std::get_if<std::exception_ptr>(&first)) std::rethrow_exception(*failure);
-    if (auto* result = std::get_if<T>(&first)) co_return std::move(*result);
-    throw std::runtime_error{std::string{what} + ": nothing within " +
-                             std::to_string(time.count()) + " ms"};
+client_options options_of(client_settings const& settings) {
+    return {.connect_timeout = settings.timeout, .request_timeout = settings.timeout};
 }
 
-asio::awaitable<asio::ip::tcp::socket> connected(client_settings const& settings) {
-    auto executor = co_await asio::this_coro::executor;
-    asio::ip::tcp::resolver resolver{executor};
-    auto endpoints =
-        co_await resolver.async_resolve(settings.host, settings.port, asio::use_awaitable);
-    asio::ip::tcp::socket socket{executor};
-    co_await asio::async_connect(socket, endpoints, asio::use_awaitable);
-    socket.set_option(asio::ip::tcp::no_delay{true});
-    co_return socket;
+frame_codec codec_of(client_settings const& settings) {
+    return frame_codec{{.magic = settings.magic}};
 }
 
-asio::awaitable<frame_stream> open(client_settings const& settings) {
-    auto socket = co_await within(settings.timeout, "connect", connected(settings));
-    millipede::frame_codec codec{{.magic = settings.magic}};
-    co_return frame_stream{std::move(socket), codec};
+asio::awaitable<void> connect(client& connection, client_settings const& settings) {
+    auto [code] = co_await connection.async_connect(settings.host, settings.port, as_tuple);
+    if (code) fail("connect", code, settings);
 }
 
-asio::awaitable<void> log_in(frame_stream& stream, client_settings const& settings) {
-    co_await stream.send(login_request{settings.uid});
-    auto reply = co_await within(settings.timeout, "login", stream.receive());
-    if (reply.command != login_reply::command || !millipede::decode_data<login_reply>(reply.data()))
-        throw std::runtime_error{"login: the reply is something else"};
+// The reason why the connection ends, when it does. Messages have a handler, so nothing else comes.
+asio::awaitable<error_code> end_of(client& connection) {
+    auto [code, none] = co_await connection.async_receive(as_tuple);
+    co_return code;
 }
 
-// Reads and ignores what is pushed until the connection ends.
-asio::awaitable<void> end_of(frame_stream& stream) {
-    try {
-        for (;;)
-            co_await stream.receive();
-    } catch (boost::system::system_error const& end) {
-        if (end.code() == asio::error::operation_aborted) throw; // the time is over
-    }
-}
-
-void print(millipede::frame const& frame) {
+void print(frame const& frame) {
     std::printf("command 0x%04x, %zu bytes of data:", static_cast<unsigned>(frame.command),
                 frame.data().size());
     for (auto byte : frame.data())
@@ -101,30 +86,37 @@ void print(millipede::frame const& frame) {
 } // namespace
 
 asio::awaitable<void> login(client_settings const& settings) {
-    auto stream = co_await open(settings);
-    co_await log_in(stream, settings);
+    client connection{co_await asio::this_coro::executor, options_of(settings), codec_of(settings)};
+    bool something_else = false;
+    connection.on_message([&](frame const&) { something_else = true; });
+    co_await connect(connection, settings);
+    auto [code, reply] = co_await connection.async_request(login_request{settings.uid}, as_tuple);
+    if (code && something_else) throw std::runtime_error{"login: the reply is something else"};
+    if (code) fail("login", code, settings);
     std::cout << "logged in as " << settings.uid << std::endl;
     if (settings.hold == std::chrono::milliseconds::zero()) co_return;
-    auto ended = co_await (end_of(stream) || pause(settings.hold));
-    if (ended.index() == 0) throw std::runtime_error{"hold: the server ended the connection"};
+    auto first = co_await (end_of(connection) || pause(settings.hold));
+    if (first.index() == 0) throw std::runtime_error{"hold: the server ended the connection"};
     std::cout << "held for " << settings.hold.count() << " ms" << std::endl;
 }
 
 asio::awaitable<void> send(client_settings const& settings) {
-    auto stream = co_await open(settings);
-    co_await stream.send(settings.command, settings.data);
-    print(co_await within(settings.timeout, "reply", stream.receive()));
+    client connection{co_await asio::this_coro::executor, options_of(settings), codec_of(settings)};
+    co_await connect(connection, settings);
+    connection.async_send(settings.command, settings.data, asio::detached);
+    auto first = co_await (connection.async_receive(as_tuple) || pause(settings.timeout));
+    if (first.index() == 1) fail("reply", millipede::errc::request_timeout, settings);
+    auto [code, reply] = std::get<0>(first);
+    if (code) fail("reply", code, settings);
+    print(*reply);
 }
 
 asio::awaitable<void> watch(client_settings const& settings) {
-    auto stream = co_await open(settings);
-    co_await log_in(stream, settings);
-    for (;;) {
-        try {
-            print(co_await stream.receive());
-        } catch (boost::system::system_error const& end) {
-            if (end.code() == asio::error::eof) co_return;
-            throw;
-        }
-    }
+    client connection{co_await asio::this_coro::executor, options_of(settings), codec_of(settings)};
+    connection.on_message(print);
+    co_await connect(connection, settings);
+    auto [code, reply] = co_await connection.async_request(login_request{settings.uid}, as_tuple);
+    if (code) fail("login", code, settings);
+    auto end = co_await end_of(connection);
+    if (end != millipede::errc::closed_by_peer) throw system_error{end};
 }

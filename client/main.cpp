@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "commands.hpp"
 
+#include <millipede/base/error.hpp>
+
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/system/system_error.hpp>
@@ -20,7 +21,7 @@ boost::asio::awaitable<void> run(client_settings const& settings) {
 }
 
 std::string explained(boost::system::system_error const& failure) {
-    if (failure.code() == boost::asio::error::eof) return "the server ended the connection";
+    if (failure.code() == millipede::errc::closed_by_peer) return "the server ended the connection";
     return failure.code().message();
 }
 

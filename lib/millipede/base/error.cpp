@@ -58,6 +58,16 @@ char const* text_of(errc code) noexcept {
         return "stream truncated";
     case errc::no_inherited_socket:
         return "no such listening socket was handed over";
+    case errc::connect_timeout:
+        return "connect timeout";
+    case errc::request_timeout:
+        return "request timeout";
+    case errc::heartbeat_timeout:
+        return "heartbeat timeout";
+    case errc::requests_full:
+        return "requests full";
+    case errc::input_full:
+        return "input full";
     }
     return "unknown error";
 }
@@ -133,6 +143,9 @@ close_reason reason_of(error_code const& code) noexcept {
     case errc::first_message_timeout:
     case errc::message_timeout:
     case errc::handshake_timeout:
+    case errc::connect_timeout:
+    case errc::request_timeout:
+    case errc::heartbeat_timeout:
         return close_reason::timeout;
     case errc::bad_magic:
     case errc::bad_size:
@@ -145,6 +158,8 @@ close_reason reason_of(error_code const& code) noexcept {
     case errc::buffers_exhausted:
     case errc::output_budget_exceeded:
     case errc::offload_full:
+    case errc::requests_full:
+    case errc::input_full:
         return close_reason::shed;
     case errc::stopping:
         return close_reason::stopping;

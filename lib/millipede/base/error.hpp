@@ -39,8 +39,16 @@ enum class errc {
     offload_full,      ///< `options::offload_capacity` requests wait for handlers that block.
     bad_proxy_header,  ///< No PROXY protocol header where the listener asks for one, or a bad one.
     handshake_timeout, ///< No PROXY header or TLS handshake within `options::handshake_timeout`.
-    stream_truncated,  ///< A TLS stream ended without its own end: its last bytes may be missing.
+    /// A TLS stream ended without its own end, or any stream, for a client, within a message: its
+    /// last bytes are missing.
+    stream_truncated,
     no_inherited_socket, ///< No listening socket of that number or name was handed over.
+    connect_timeout,     ///< No connection within `client_options::connect_timeout`.
+    request_timeout,     ///< No reply in the time that the request had.
+    heartbeat_timeout,   ///< The server gave no sign of life when it was asked for one.
+    requests_full,       ///< `client_options::requests_max` requests are unanswered.
+    /// Messages that nobody took reached `client_options::input_max_bytes`.
+    input_full,
 };
 
 /// The kinds of endings, for `on_close`: compare a code with one of these.

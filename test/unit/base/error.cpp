@@ -23,7 +23,7 @@ struct expectation {
     char const* text;
 };
 
-constexpr std::array<expectation, 25> expectations{{
+constexpr std::array<expectation, 30> expectations{{
     {errc::closed_by_peer, close_reason::peer, "closed by peer"},
     {errc::closed_by_server, close_reason::server, "closed by server"},
     {errc::idle_timeout, close_reason::timeout, "idle timeout"},
@@ -49,6 +49,11 @@ constexpr std::array<expectation, 25> expectations{{
     {errc::handshake_timeout, close_reason::timeout, "handshake timeout"},
     {errc::stream_truncated, close_reason::error, "stream truncated"},
     {errc::no_inherited_socket, close_reason::error, "no such listening socket was handed over"},
+    {errc::connect_timeout, close_reason::timeout, "connect timeout"},
+    {errc::request_timeout, close_reason::timeout, "request timeout"},
+    {errc::heartbeat_timeout, close_reason::timeout, "heartbeat timeout"},
+    {errc::requests_full, close_reason::shed, "requests full"},
+    {errc::input_full, close_reason::shed, "input full"},
 }};
 
 constexpr std::array<close_reason, 8> reasons{
