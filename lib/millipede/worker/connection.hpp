@@ -89,6 +89,7 @@ class basic_connection {
     void callback_failed(std::string_view which) const noexcept;
     detail::output& out() const noexcept { return worker_->out(); }
     detail::connection_record& record() const noexcept { return *record_; }
+    detail::worker& owner() const noexcept { return *worker_; }
     void* session_memory() const noexcept { return worker_->pool().session_of(*record_); }
 
   private:

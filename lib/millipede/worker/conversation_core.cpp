@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <millipede/worker/conversation_core.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+
+namespace millipede::detail {
+
+void conversation_core::close(error_code reason) noexcept {
+    if (!over()) owner_->close_soon(*record_, reason);
+}
+
+void conversation_core::fail(std::exception_ptr thrown) noexcept {
+    try {
+        std::rethrow_exception(thrown);
+    } catch (boost::system::system_error const& failure) {
+        if (!over()) return owner_->fail_soon(*record_, failure.what());
+        bool is_the_end =
+            failure.code() == reason_ || failure.code() == boost::asio::error::operation_aborted;
+        if (!is_the_end) owner_->failed_late(failure.what());
+    } catch (std::exception const& failure) {
+        if (!over()) return owner_->fail_soon(*record_, failure.what());
+        owner_->failed_late(failure.what());
+    } catch (...) {
+        if (!over()) return owner_->fail_soon(*record_, "not a std::exception");
+        owner_->failed_late("not a std::exception");
+    }
+}
+
+void conversation_core::complete_soon(completion_ptr<error_code> done) {
+    if (driven_ && !ready_ && completions_left_ != 0) {
+        --completions_left_;
+        ready_ = std::move(done);
+    } else {
+        done.release()->post({});
+    }
+}
+
+std::uint32_t conversation_core::send_later(payload message, completion_ptr<error_code> done) {
+    waiting_.push_back({next_number_, std::move(message), std::move(done)});
+    return next_number_++;
+}
+
+void conversation_core::cancel_send(std::uint32_t number) {
+    auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                              [&](auto const& each) { return each.number == number; });
+    if (found == waiting_.end()) return;
+    auto done = std::move(found->done);
+    waiting_.erase(found);
+    done.release()->post(boost::asio::error::operation_aborted);
+}
+
+void conversation_core::room() {
+    while (!waiting_.empty() && !closing() && !blocked()) {
+        auto next = std::move(waiting_.front());
+        waiting_.erase(waiting_.begin());
+        bool taken = connection().send(std::move(next.message));
+        drive([&] {
+            next.done.release()->dispatch(taken ? error_code{} : error_code{errc::output_full});
+        });
+    }
+}
+
+void conversation_core::rest(bool owed) {
+    if (closing()) return;
+    connection().pause_receiving();
+    if (!owed || owes_answer_) return;
+    owner_->owe(id_);
+    owes_answer_ = true;
+}
+
+void conversation_core::go_on() {
+    if (std::exchange(owes_answer_, false) && owner_->answer_given(id_)) return;
+    connection().resume_receiving();
+}
+
+std::span<std::byte> conversation_core::take_buffer(std::size_t bytes) {
+    bytes = std::max<std::size_t>(bytes, 1);
+    if (buffer_.capacity < bytes) {
+        release_buffer();
+        buffer_ = owner_->pool().buffers().take(bytes);
+        if (!buffer_.data) return {};
+    }
+    return {buffer_.data.get(), bytes};
+}
+
+void conversation_core::release_buffer() noexcept {
+    if (buffer_.data) owner_->pool().buffers().give_back(std::exchange(buffer_, {}));
+}
+
+void conversation_core::leave_connection(error_code const& reason) noexcept {
+    reason_ = reason;
+    if (std::exchange(owes_answer_, false)) owner_->excuse(id_);
+    // Who is at a message may look at it to the end; the worker may be gone by then.
+    owner_->pool().budget().give_back(std::exchange(buffer_.capacity, 0));
+}
+
+} // namespace millipede::detail
