@@ -213,6 +213,36 @@ class server : public basic_server {
         return connection_type::encode_payload(dispatcher_.get_codec(), message);
     }
 
+    using basic_server::async_send;
+    /// Encodes a message and sends it to a connection: see `basic_server::async_send`.
+    template <encodable<Codec> Message, boost::asio::completion_token_for<void(error_code)> Token>
+    auto async_send(connection_id id, Message const& message, Token&& token) {
+        return async_send(id, encode(message), std::forward<Token>(token));
+    }
+
+    using basic_server::async_broadcast;
+    /// Encodes a message and broadcasts it: see `basic_server::async_broadcast`.
+    template <encodable<Codec> Message, boost::asio::completion_token_for<void(error_code)> Token>
+    auto async_broadcast(Message const& message, Token&& token) {
+        return async_broadcast(encode(message), std::forward<Token>(token));
+    }
+    /// The same for connections that `filter` chooses, as in `broadcast`.
+    template <std::predicate<connection_type const&> Filter,
+              boost::asio::completion_token_for<void(error_code)> Token>
+    auto async_broadcast(payload message, Filter filter, Token&& token) {
+        using filtered = detail::filtered_broadcast<detail::dispatcher<Session, Codec>, Filter>;
+        return boost::asio::async_initiate<Token, void(error_code)>(
+            [this](auto handler, payload bytes, Filter wanted) {
+                begin_awaited_broadcast(
+                    [&] {
+                        return std::make_unique<filtered>(bytes, limits().overflow, dispatcher_,
+                                                          wanted);
+                    },
+                    this->template completion_for<error_code>(std::move(handler)));
+            },
+            token, std::move(message), std::move(filter));
+    }
+
     /// Runs `f(connection)` on the thread of the connection's worker, in the order of the calls of
     /// one thread; not at all when the connection has ended by then. Any thread.
     /// \returns stale_connection, mailbox_full, not_running or success.

@@ -28,6 +28,10 @@ namespace millipede {
 /// down by TCP. What the last read had brought beyond the message asked for waits, at most
 /// `options::scratch_bytes`.
 ///
+/// Operations that begin after the end complete with its reason. A coroutine that goes on to begin
+/// some more (16) has not noticed, as one may that receives in an `||` with a timer: what it waits
+/// for is cancelled.
+///
 /// Operations take any completion token of Asio's. Handlers run on their associated executor, or
 /// on the worker's; operations end with `operation_aborted` when a cancellation slot asks for it.
 ///
@@ -130,8 +134,8 @@ class conversation {
     }
 
     /// The same for a command and its data, where the codec has commands. The data is copied.
-    template <boost::asio::completion_token_for<void(error_code)> Token =
-                  boost::asio::use_awaitable_t<>>
+    template <
+        boost::asio::completion_token_for<void(error_code)> Token = boost::asio::use_awaitable_t<>>
     auto async_send(std::uint16_t command, std::span<std::byte const> data,
                     Token&& token = {}) const {
         return async_send(get_codec().encode(command, data), std::forward<Token>(token));
@@ -139,9 +143,7 @@ class conversation {
 
     /// Ends the connection: what was sent still goes out. `on_close`, and operations that are
     /// pending, get `reason`. The first call counts.
-    void close(error_code reason = errc::closed_by_server) const noexcept {
-        state_->close(reason);
-    }
+    void close(error_code reason = errc::closed_by_server) const noexcept { state_->close(reason); }
 
     /// The library's own.
     state_type& state() const noexcept { return *state_; }

@@ -16,17 +16,25 @@ void conversation_core::fail(std::exception_ptr thrown) noexcept {
     try {
         std::rethrow_exception(thrown);
     } catch (boost::system::system_error const& failure) {
-        if (!over()) return owner_->fail_soon(*record_, failure.what());
-        bool is_the_end =
-            failure.code() == reason_ || failure.code() == boost::asio::error::operation_aborted;
-        if (!is_the_end) owner_->failed_late(failure.what());
+        if (!tells_the_end(failure.code())) failed(failure.what());
     } catch (std::exception const& failure) {
-        if (!over()) return owner_->fail_soon(*record_, failure.what());
-        owner_->failed_late(failure.what());
+        failed(failure.what());
     } catch (...) {
-        if (!over()) return owner_->fail_soon(*record_, "not a std::exception");
-        owner_->failed_late("not a std::exception");
+        failed("not a std::exception");
     }
+}
+
+void conversation_core::failed(std::string_view what) noexcept {
+    if (over())
+        owner_->failed_late(what);
+    else
+        owner_->fail_soon(*record_, what);
+}
+
+// Whether an operation threw `code` because the connection has ended, or is about to.
+bool conversation_core::tells_the_end(error_code const& code) const noexcept {
+    if (over()) return code == reason_ || code == boost::asio::error::operation_aborted;
+    return closing() && record_->extra && record_->extra->close_code == code;
 }
 
 void conversation_core::complete_soon(completion_ptr<error_code> done) {
@@ -61,6 +69,21 @@ void conversation_core::room() {
             next.done.release()->dispatch(taken ? error_code{} : error_code{errc::output_full});
         });
     }
+}
+
+void conversation_core::late_operation() {
+    if (late_operations_ > late_operations_max || ++late_operations_ != late_operations_max) return;
+    boost::asio::post(executor_, [self = boost::intrusive_ptr{this}] { self->cancel_the_rest(); });
+}
+
+void conversation_core::cancel_the_rest() {
+    if (!held()) return;
+    struct in_use { // the slot is
+        explicit in_use(conversation_core& of) noexcept : core{&of} { core->add_handle(); }
+        ~in_use() { core->drop_handle(); }
+        conversation_core* core;
+    } guard{*this};
+    cancellation_.emit(boost::asio::cancellation_type::terminal);
 }
 
 void conversation_core::rest(bool owed) {

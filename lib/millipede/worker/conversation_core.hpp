@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <exception>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -92,6 +93,9 @@ class conversation_core {
     }
 
   protected:
+    /// An operation is begun after the end. Who begins so many has not noticed, and is cancelled.
+    void late_operation();
+
     /// Runs `f`, which may go on with a coroutine, and then what that has completed on its way.
     template <class F>
     void drive(F f) {
@@ -144,6 +148,11 @@ class conversation_core {
     // So that a coroutine that sends without end leaves others their turn.
     static constexpr std::uint8_t completions_per_turn = 16;
 
+    static constexpr std::uint8_t late_operations_max = 16;
+
+    void cancel_the_rest();
+    void failed(std::string_view what) noexcept;
+    bool tells_the_end(error_code const& code) const noexcept;
     void leave_connection(error_code const& reason) noexcept;
 
     worker* owner_;
@@ -161,6 +170,7 @@ class conversation_core {
     bool driven_ = false;
     bool owes_answer_ = false;
     std::uint8_t completions_left_ = 0;
+    std::uint8_t late_operations_ = 0;
 };
 
 template <class TellReceiver>
@@ -180,11 +190,7 @@ void conversation_core::end(error_code const& reason, TellReceiver tell_receiver
     keeping_it([&] { drive([&] { told |= tell_receiver(); }); });
     for (auto& each : left)
         keeping_it([&] { drive([&] { each.done.release()->dispatch(reason_); }); });
-    if (!told && held()) {
-        add_handle(); // the slot is in use
-        keeping_it([&] { cancellation_.emit(boost::asio::cancellation_type::terminal); });
-        drop_handle();
-    }
+    if (!told) keeping_it([&] { cancel_the_rest(); });
     if (thrown) std::rethrow_exception(thrown);
 }
 

@@ -43,10 +43,10 @@ class conversation_state final : public conversation_core {
         auto number = receive(make_completion<error_code, message_type const*>(
             std::move(handler), get_executor(), std::move(convert)));
         if (slot.is_connected())
-            slot.assign([self = boost::intrusive_ptr{this},
-                         number](boost::asio::cancellation_type kind) {
-                if (cancels(kind)) self->cancel_receive(number);
-            });
+            slot.assign(
+                [self = boost::intrusive_ptr{this}, number](boost::asio::cancellation_type kind) {
+                    if (cancels(kind)) self->cancel_receive(number);
+                });
     }
 
     template <class Handler, class Message>
@@ -55,7 +55,10 @@ class conversation_state final : public conversation_core {
         if (closing() || blocked() || sends_wait()) {
             auto bytes = over() ? payload{} : encoded(what);
             auto done = make_completion<error_code>(std::move(handler), get_executor());
-            if (over()) return done.release()->post(reason());
+            if (over()) {
+                late_operation();
+                return done.release()->post(reason());
+            }
             auto number = send_later(std::move(bytes), std::move(done));
             if (slot.is_connected())
                 slot.assign([self = boost::intrusive_ptr{this},
@@ -132,6 +135,7 @@ class conversation_state final : public conversation_core {
 
     std::uint32_t receive(receive_completion done) {
         if (over()) {
+            late_operation();
             done.release()->post(reason(), nullptr);
         } else if (pending_) {
             done.release()->post(boost::asio::error::already_started, nullptr);
