@@ -123,7 +123,8 @@ class conversation {
     /// needs to make more of them. So nothing is dropped, whatever the policy, and a peer that does
     /// not read makes those wait who send to it, until the write timeout ends the connection.
     /// Several sends that wait keep their order; a `send` meanwhile overtakes them.
-    /// Errors: the reason of the connection's end; `operation_aborted`, and it will not be sent.
+    /// Errors: the reason of the connection's end; `operation_aborted`, and it will not be sent;
+    /// `buffers_exhausted`, and it was not.
     /// \throws what the codec throws, when it begins.
     template <class Message, boost::asio::completion_token_for<void(error_code)> Token =
                                  boost::asio::use_awaitable_t<>>

@@ -2,6 +2,7 @@
 #include <millipede/worker/conversation_core.hpp>
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
@@ -17,6 +18,11 @@ void conversation_core::fail(std::exception_ptr thrown) noexcept {
         std::rethrow_exception(thrown);
     } catch (boost::system::system_error const& failure) {
         if (!tells_the_end(failure.code())) failed(failure.what());
+    } catch (boost::asio::multiple_exceptions const& failures) { // of parallel operations
+        if (auto first = failures.first_exception())
+            fail(first);
+        else
+            failed(failures.what());
     } catch (std::exception const& failure) {
         failed(failure.what());
     } catch (...) {
@@ -35,6 +41,12 @@ void conversation_core::failed(std::string_view what) noexcept {
 bool conversation_core::tells_the_end(error_code const& code) const noexcept {
     if (over()) return code == reason_ || code == boost::asio::error::operation_aborted;
     return closing() && record_->extra && record_->extra->close_code == code;
+}
+
+bool conversation_core::takes_output() noexcept {
+    auto blocked = [&] { return record_->is(connection_record::output_blocked); };
+    if (!blocked() && record_->has_output()) owner_->out().flush_queue(*record_);
+    return !blocked();
 }
 
 void conversation_core::complete_soon(completion_ptr<error_code> done) {
@@ -61,12 +73,13 @@ void conversation_core::cancel_send(std::uint32_t number) {
 }
 
 void conversation_core::room() {
-    while (!waiting_.empty() && !closing() && !blocked()) {
+    while (!waiting_.empty() && !closing() && takes_output()) {
         auto next = std::move(waiting_.front());
         waiting_.erase(waiting_.begin());
         bool taken = connection().send(std::move(next.message));
         drive([&] {
-            next.done.release()->dispatch(taken ? error_code{} : error_code{errc::output_full});
+            next.done.release()->dispatch(taken ? error_code{}
+                                                : error_code{errc::buffers_exhausted});
         });
     }
 }

@@ -20,8 +20,8 @@
 
 namespace millipede::detail {
 
-/// Whether `error` ends an operation whose slot is connected. All kinds of cancellation do: an
-/// operation that is pending has done nothing yet.
+/// Whether a pending operation is cancelled. All kinds of cancellation do that: it has done nothing
+/// yet that could not be undone.
 inline bool cancels(boost::asio::cancellation_type kind) noexcept {
     return kind != boost::asio::cancellation_type::none;
 }
@@ -56,8 +56,6 @@ class conversation_core {
     bool closing() const noexcept {
         return over() || record_->is(connection_record::close_requested);
     }
-    /// The peer takes no more output.
-    bool blocked() const noexcept { return record_->is(connection_record::output_blocked); }
 
     /// Ends the connection: what was sent still goes out.
     void close(error_code reason) noexcept;
@@ -76,6 +74,8 @@ class conversation_core {
         cancellation_.slot().clear(); // what is in it may own this
     }
 
+    /// Whether the peer takes output. What is queued and was not tried yet is tried now.
+    bool takes_output() noexcept;
     /// Calls `done`, if it can be, before the engine has its turn again; else later.
     void complete_soon(completion_ptr<error_code> done);
     /// Sends when the peer takes what was sent before, and calls `done` then. \returns its number.

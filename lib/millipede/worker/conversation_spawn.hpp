@@ -77,11 +77,16 @@ class talking_host final : public conversation_host<connection<Session, Codec>> 
             auto& made = peer.state();
             auto slot = made.cancellation().slot();
             coroutine_end<handle, state> end{peer, &made};
-            boost::asio::co_spawn(
-                made.get_executor(),
-                [this, peer = std::move(peer)]() mutable { return talk_(std::move(peer)); },
-                boost::asio::bind_cancellation_slot(slot, std::move(end)));
             made.owner().coroutine_began();
+            try {
+                boost::asio::co_spawn(
+                    made.get_executor(),
+                    [this, peer = std::move(peer)]() mutable { return talk_(std::move(peer)); },
+                    boost::asio::bind_cancellation_slot(slot, std::move(end)));
+            } catch (...) {
+                made.owner().coroutine_ended();
+                throw;
+            }
         }
     }
 

@@ -52,24 +52,23 @@ class conversation_state final : public conversation_core {
     template <class Handler, class Message>
     void begin_send(Handler handler, Message const& what) {
         auto slot = boost::asio::get_associated_cancellation_slot(handler);
-        if (closing() || blocked() || sends_wait()) {
-            auto bytes = over() ? payload{} : encoded(what);
-            auto done = make_completion<error_code>(std::move(handler), get_executor());
-            if (over()) {
-                late_operation();
-                return done.release()->post(reason());
-            }
-            auto number = send_later(std::move(bytes), std::move(done));
+        auto done = make_completion<error_code>(std::move(handler), get_executor());
+        if (over()) {
+            late_operation();
+            done.release()->post(reason());
+        } else if (!closing() && !sends_wait() && takes_output()) {
+            if (send(what))
+                complete_soon(std::move(done));
+            else
+                done.release()->post(errc::buffers_exhausted); // the queue was empty
+        } else {
+            auto number = send_later(encoded(what), std::move(done));
             if (slot.is_connected())
                 slot.assign([self = boost::intrusive_ptr{this},
                              number](boost::asio::cancellation_type kind) {
                     if (cancels(kind)) self->cancel_send(number);
                 });
-            return;
         }
-        auto done = make_completion<error_code>(std::move(handler), get_executor());
-        send(what);
-        complete_soon(std::move(done));
     }
 
     /// At once.

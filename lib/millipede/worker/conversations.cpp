@@ -41,8 +41,9 @@ void worker::failed_late(std::string_view what) noexcept {
     ++counters_.callback_failures;
     try {
         if (auto suppressed = failures_.admit(std::chrono::steady_clock::now()))
-            log(error) << "worker " << index_ << ": a coroutine failed after its connection: "
-                       << what << suppressed_note(*suppressed);
+            log(error) << "worker " << index_
+                       << ": a coroutine failed after its connection: " << what
+                       << suppressed_note(*suppressed);
     } catch (...) {
         // The counter tells.
     }
