@@ -47,7 +47,8 @@ class OnlineCoroutine(NetTest):
         server = self.serve()
         for packet, answer in ((echo(b"too early"), b""), (frame(0x6101, b"x"), b""),
                                (login() + frame(0x6103), login_reply()),
-                               (login() + echo(b"fine") + b"no frame", login_reply() + echo(b"fine"))):
+                               (login() + echo(b"fine") + b"no frame",
+                                login_reply() + echo(b"fine"))):
             client = self.connect(server)
             client.send(packet + echo(b"behind it"))
             self.assert_stream_ends(client, answer)
