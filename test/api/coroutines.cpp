@@ -438,6 +438,36 @@ BOOST_AUTO_TEST_CASE(a_sender_without_end_leaves_others_their_turn) {
     BOOST_TEST((got == test::frame(echo, "me, too")));
 }
 
+BOOST_AUTO_TEST_CASE(what_finds_no_buffer_in_the_budget_is_told) {
+    auto wanted = quiet_options();
+    wanted.buffer_budget_bytes = 64 * 1024;
+    wanted.overflow = millipede::overflow_policy::drop_newest;
+    recorded<error_code> told;
+    recorded<error_code> endings;
+    running_server<> host{wanted};
+    host.server.on_connection([&](talk peer) -> awaitable<void> {
+        co_await sleep_for(1ms); // so that what is sent goes through the queue
+        std::string const large(65'527, 'l');
+        auto [failure] =
+            co_await peer.async_send(echo, test::bytes_of(large), as_tuple(use_awaitable));
+        told.add(failure);
+        co_await peer.async_send(echo, test::bytes_of("small"));
+        co_await peer.async_receive();
+    });
+    host.server.on_close([&](auto&, error_code const& reason) { endings.add(reason); });
+    host.start();
+    auto client = host.connect();
+    BOOST_TEST((client.read_frame() == test::frame(echo, "small")));
+    BOOST_TEST(told.at(0) == errc::buffers_exhausted);
+    // The first half waits in a buffer, the whole would need another one.
+    auto bytes = test::frame(echo, std::string(60'000, 'x'));
+    client.send(bytes.substr(0, 30'000));
+    BOOST_TEST(eventually([&] { return host.server.metrics().bytes_received == 30'000; }));
+    client.send(bytes.substr(30'000));
+    BOOST_TEST(endings.wait_for(1));
+    BOOST_TEST(endings.at(0) == errc::buffers_exhausted);
+}
+
 BOOST_AUTO_TEST_CASE(an_idle_timeout_reaches_it) {
     auto wanted = quiet_options();
     wanted.idle_timeout = 100ms;
