@@ -6,6 +6,7 @@
 #include <millipede/process/per_worker.hpp>
 #include <millipede/process/service.hpp>
 #include <millipede/wire/frame.hpp>
+#include <millipede/worker/conversation_spawn.hpp>
 #include <millipede/worker/dispatcher.hpp>
 
 #include <chrono>
@@ -39,6 +40,7 @@ class server : public basic_server {
     using session_type = Session;
     using codec_type = Codec;
     using connection_type = connection<Session, Codec>;
+    using conversation_type = conversation<Session, Codec>;
     using message_type = typename Codec::message_type;
 
     /// \throws invalid_option
@@ -98,6 +100,33 @@ class server : public basic_server {
     void on_message(Handler handler) {
         require_not_started("on_message()");
         dispatcher_.any_handler = std::move(handler);
+    }
+
+    /// Has `talk(conversation)` talk to each connection, from its beginning (behind `on_open`) on:
+    /// a coroutine, `[](auto peer) -> boost::asio::awaitable<void>`, whose end closes the
+    /// connection, or a function that begins operations with other completion tokens. It gets all
+    /// messages that no command's handler takes, in the place of `on_message`: see `conversation`.
+    ///
+    /// What escapes the coroutine as an exception closes its connection (`errc::handler_failed`),
+    /// and only that; the error that ended the connection, and was thrown by an operation, is the
+    /// usual way out. When the connection ends while the coroutine waits for something else, such
+    /// as a timer, that is cancelled. A server that ends waits for coroutines that are at a message
+    /// to answer it, and then for all of them to end, until its deadline; what is left then is
+    /// destroyed with the server.
+    ///
+    /// One and the same object serves all connections, on all workers at once.
+    template <detail::talker<conversation_type> Talk>
+    void on_connection(Talk talk) {
+        require_not_started("on_connection()");
+        detail::hold_conversations(dispatcher_, std::move(talk));
+    }
+
+    using basic_server::run;
+    /// `on_connection(talk)`, and then `run()`.
+    template <detail::talker<conversation_type> Talk>
+    void run(Talk talk) {
+        on_connection(std::move(talk));
+        run();
     }
 
     /// These three have a handler that blocks called on a thread of its own kind: see `offload`.
@@ -242,6 +271,36 @@ class server : public basic_server {
     template <class Message>
     payload encode(Message const& message) const {
         return connection_type::encode_payload(dispatcher_.get_codec(), message);
+    }
+
+    using basic_server::async_send;
+    /// Encodes a message and sends it to a connection: see `basic_server::async_send`.
+    template <encodable<Codec> Message, boost::asio::completion_token_for<void(error_code)> Token>
+    auto async_send(connection_id id, Message const& message, Token&& token) {
+        return async_send(id, encode(message), std::forward<Token>(token));
+    }
+
+    using basic_server::async_broadcast;
+    /// Encodes a message and broadcasts it: see `basic_server::async_broadcast`.
+    template <encodable<Codec> Message, boost::asio::completion_token_for<void(error_code)> Token>
+    auto async_broadcast(Message const& message, Token&& token) {
+        return async_broadcast(encode(message), std::forward<Token>(token));
+    }
+    /// The same for connections that `filter` chooses, as in `broadcast`.
+    template <std::predicate<connection_type const&> Filter,
+              boost::asio::completion_token_for<void(error_code)> Token>
+    auto async_broadcast(payload message, Filter filter, Token&& token) {
+        using filtered = detail::filtered_broadcast<detail::dispatcher<Session, Codec>, Filter>;
+        return boost::asio::async_initiate<Token, void(error_code)>(
+            [this](auto handler, payload bytes, Filter wanted) {
+                begin_awaited_broadcast(
+                    [&] {
+                        return std::make_unique<filtered>(bytes, limits().overflow, dispatcher_,
+                                                          wanted);
+                    },
+                    this->template completion_for<error_code>(std::move(handler)));
+            },
+            token, std::move(message), std::move(filter));
     }
 
     /// Runs `f(connection)` on the thread of the connection's worker, in the order of the calls of

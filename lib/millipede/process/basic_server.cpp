@@ -57,6 +57,7 @@ basic_server::basic_server(options wanted) : limits_{validated(std::move(wanted)
 
 void basic_server::shut_down() noexcept {
     end_workers(std::chrono::steady_clock::now() + limits_.stop_timeout);
+    end_awaiters_.complete(errc::not_running, {});
     supervisor_.reset(); // all exist as long as a handler may ask for metrics
     acceptor_.reset();
     offload_.reset();
@@ -168,6 +169,17 @@ void basic_server::run() {
     // They have ended, unless somebody stopped the io_context.
     end_workers(stopping_ ? cut_ : std::chrono::steady_clock::now() + limits_.stop_timeout);
     if (stopping_) report_end();
+    auto result = stopping_ ? error_code{} : error_code{errc::not_running};
+    if (end_awaiters_.complete(result, report_)) finish_handlers();
+}
+
+// What those who awaited the end have to do, if they do it here.
+void basic_server::finish_handlers() {
+    constexpr int handlers_max = 10'000; // one that posts itself again and again does not hold it
+    deadline_.cancel();                  // it was kept
+    context_.restart();
+    for (int count = 0; count < handlers_max && context_.poll_one() != 0;)
+        ++count;
 }
 
 void basic_server::stop() noexcept {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <millipede/base/completion.hpp>
 #include <millipede/base/connection_id.hpp>
 #include <millipede/base/error.hpp>
 #include <millipede/base/log.hpp>
@@ -8,6 +9,7 @@
 #include <millipede/base/options.hpp>
 #include <millipede/process/acceptor.hpp>
 #include <millipede/process/drain_report.hpp>
+#include <millipede/process/end_awaiters.hpp>
 #include <millipede/process/group_names.hpp>
 #include <millipede/process/offload_pool.hpp>
 #include <millipede/process/supervisor.hpp>
@@ -20,6 +22,7 @@
 #include <millipede/worker/protocol.hpp>
 #include <millipede/worker/tls_context.hpp>
 
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -115,6 +118,12 @@ class basic_server {
     /// The executor of the thread of `run()`.
     executor_type get_executor() noexcept { return context_.get_executor(); }
 
+    /// The executor of a worker's thread, by its index from 0; after `start()`. For what lives
+    /// beside its connections: timers, sockets, coroutines.
+    executor_type get_executor(std::uint32_t worker) {
+        return (*workers_)[worker].context().get_executor();
+    }
+
     std::uint32_t worker_count() const noexcept { return limits_.workers; }
 
     /// The options in force, with numbers in place of "automatic".
@@ -177,6 +186,48 @@ class basic_server {
     error_code send(group const& room, payload const& message);
     error_code send(group const& room, payload const& message, overflow_policy policy);
 
+    // The same with completion tokens of Asio's. Any thread. Handlers run on their associated
+    // executor, or on `get_executor()`, which runs as long as `run()` does.
+
+    /// Sends to a connection. Completes with `(error_code)` when its worker has taken the message,
+    /// or refused it: then with what `send` returns, of its own or on the worker's thread.
+    template <boost::asio::completion_token_for<void(error_code)> Token>
+    auto async_send(connection_id id, payload message, Token&& token) {
+        return boost::asio::async_initiate<Token, void(error_code)>(
+            [this](auto handler, connection_id to, payload bytes) {
+                begin_send(to, std::move(bytes), completion_for<error_code>(std::move(handler)));
+            },
+            token, id, std::move(message));
+    }
+
+    /// Sends to every connection. Completes with `(error_code)` when all workers have walked over
+    /// their connections, or at once with what `broadcast` returns.
+    template <boost::asio::completion_token_for<void(error_code)> Token>
+    auto async_broadcast(payload message, Token&& token) {
+        return boost::asio::async_initiate<Token, void(error_code)>(
+            [this](auto handler, payload bytes) {
+                begin_awaited_broadcast(
+                    [&] { return std::make_unique<detail::broadcast>(bytes, limits_.overflow); },
+                    completion_for<error_code>(std::move(handler)));
+            },
+            token, std::move(message));
+    }
+
+    /// Drains. Completes with `(error_code, drain_report)` when all connections have ended, also
+    /// when the end had begun before, or `stop()` cuts it short; `run()` returns behind that.
+    /// `not_running` when the server has ended already, or is destroyed without having run.
+    /// \throws as `drain`, when it begins.
+    template <boost::asio::completion_token_for<void(error_code, drain_report)> Token>
+    auto async_drain(std::chrono::milliseconds deadline, std::chrono::milliseconds spread,
+                     Token&& token) {
+        return boost::asio::async_initiate<Token, void(error_code, drain_report)>(
+            [this, deadline, spread](auto handler) {
+                begin_awaited_drain(deadline, spread,
+                                    completion_for<error_code, drain_report>(std::move(handler)));
+            },
+            token);
+    }
+
   protected:
     explicit basic_server(options wanted);
 
@@ -195,6 +246,14 @@ class basic_server {
     error_code post(connection_id id, std::unique_ptr<detail::mail> request);
     /// Calls `make` for every worker and brings it what that made, or nobody anything.
     error_code begin_broadcast(std::function<std::unique_ptr<detail::broadcast>()> const& make);
+    using broadcast_maker = std::function<std::unique_ptr<detail::broadcast>()>;
+    /// The same, and `done` is called when the last worker is done with it.
+    void begin_awaited_broadcast(broadcast_maker const& make,
+                                 detail::completion_ptr<error_code> done);
+    template <class... Results, class Handler>
+    detail::completion_ptr<Results...> completion_for(Handler handler) {
+        return detail::make_completion<Results...>(std::move(handler), get_executor());
+    }
     /// Before the start: there will be requests to offload.
     void use_offload() noexcept { uses_offload_ = true; }
     /// See `detail::offload_pool::offer`.
@@ -224,6 +283,10 @@ class basic_server {
     void report_end();
     void require_own(group const& room) const;
     error_code change(group const& room, connection_id who, detail::membership_change::kind what);
+    void begin_send(connection_id id, payload message, detail::completion_ptr<error_code> done);
+    void begin_awaited_drain(std::chrono::milliseconds deadline, std::chrono::milliseconds spread,
+                             detail::completion_ptr<error_code, drain_report> done);
+    void finish_handlers();
     void callback_failed(std::string_view what) noexcept;
 
     options limits_;
@@ -246,7 +309,8 @@ class basic_server {
     std::vector<std::string> places_;
     std::list<periodic> periodics_;
     detail::group_names group_names_;
-    worker_metrics counters_; // of the thread of run()
+    detail::end_awaiters end_awaiters_; // after the context that their handlers may run on
+    worker_metrics counters_;           // of the thread of run()
     boost::asio::signal_set signals_{context_};
     boost::asio::signal_set reload_signals_{context_};
     boost::asio::steady_timer deadline_{context_};

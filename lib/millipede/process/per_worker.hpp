@@ -35,6 +35,16 @@ class per_worker {
         return values_[connection.worker_index()].value;
     }
 
+    /// The same for a `conversation`. On its worker's thread.
+    template <class Conversation>
+        requires requires(Conversation const& talk) {
+            talk.is_open();
+            talk.worker_index();
+        }
+    single_writer<T>& operator[](Conversation const& talk) {
+        return values_[talk.worker_index()].value;
+    }
+
     /// Of all workers, while they go on counting. Any thread.
     T sum() const noexcept {
         T total{};

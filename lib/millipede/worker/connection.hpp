@@ -96,6 +96,7 @@ class basic_connection {
     detail::protocol const& speaker() const noexcept { return worker_->speaker_of(*record_); }
     detail::output& out() const noexcept { return worker_->out(); }
     detail::connection_record& record() const noexcept { return *record_; }
+    detail::worker& owner() const noexcept { return *worker_; }
     void* session_memory() const noexcept { return worker_->pool().session_of(*record_); }
 
   private:

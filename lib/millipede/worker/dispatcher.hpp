@@ -112,6 +112,20 @@ class connection : public basic_connection {
 
 namespace detail {
 
+class conversation_core;
+
+/// What connections of a server with conversations (see `conversation`) have beside their handlers.
+template <class Connection>
+class conversation_host {
+  public:
+    virtual ~conversation_host() = default;
+    /// `place` is for what the others get, as long as the connection is open; null without it.
+    virtual void begin(Connection& connection, worker& owner, connection_record& record,
+                       conversation_core*& place) = 0;
+    virtual void room(conversation_core& held) = 0;
+    virtual void end(conversation_core& held, error_code const& reason) = 0;
+};
+
 /// A codec and the handlers of its messages: turns bytes into handler calls. Handlers are set
 /// before the start; then all workers call them at once.
 template <class Session, codec Codec>
@@ -139,6 +153,8 @@ class dispatcher final : public protocol {
     std::function<void(connection_type&, std::chrono::milliseconds)> drain_handler;
     /// For messages that no command's handler takes.
     message_handler any_handler;
+    /// Null: there are no conversations.
+    std::unique_ptr<conversation_host<connection_type>> conversations;
 
     message_handler& handler_of(std::uint16_t command) requires has_commands {
         auto& page = pages_[command >> 8];
@@ -153,13 +169,29 @@ class dispatcher final : public protocol {
         if (&typed.speaker() == this) f(typed);
     }
 
-    std::size_t session_bytes() const noexcept override { return is_nothing ? 0 : sizeof(Session); }
+    /// The conversation with a connection; only with `conversations`, which says where it is.
+    conversation_core*& conversation_of(basic_connection& base) const noexcept {
+        connection_type typed{base, codec_};
+        auto* slot = static_cast<std::byte*>(typed.session_memory()) + conversation_offset;
+        return *std::launder(reinterpret_cast<conversation_core**>(slot));
+    }
+
+    std::size_t session_bytes() const noexcept override {
+        if (conversations) return conversation_offset + sizeof(conversation_core*);
+        return is_nothing ? 0 : sizeof(Session);
+    }
 
     void on_open(basic_connection& base) override {
         connection_type typed{base, codec_};
         if constexpr (!is_nothing) new (typed.session_memory()) Session{};
+        if (conversations) {
+            auto* place = static_cast<std::byte*>(typed.session_memory()) + conversation_offset;
+            new (place) conversation_core* {nullptr};
+        }
         typed.begin(activity::opening);
         if (open_handler) open_handler(typed);
+        if (conversations && !typed.ending())
+            conversations->begin(typed, typed.owner(), typed.record(), conversation_of(base));
     }
 
     input_result on_input(basic_connection& base, std::span<std::byte const> input) override {
@@ -192,6 +224,11 @@ class dispatcher final : public protocol {
         overflow_handler(typed, event);
     }
 
+    void on_room(basic_connection& base) override {
+        if (!conversations) return;
+        if (auto* held = conversation_of(base)) conversations->room(*held);
+    }
+
     void on_drain(basic_connection& base, std::chrono::milliseconds come_back_after) override {
         if (!drain_handler) return;
         connection_type typed{base, codec_};
@@ -209,6 +246,7 @@ class dispatcher final : public protocol {
                 typed.callback_failed("on_close");
             }
         }
+        if (conversations) end_conversation(typed, base, reason);
         if constexpr (!is_nothing) typed.session().~Session();
     }
 
@@ -217,6 +255,21 @@ class dispatcher final : public protocol {
 
     // Needs no room in the slot, and nobody notices whether it is made.
     static constexpr bool is_nothing = std::is_empty_v<Session> && std::is_trivial_v<Session>;
+
+    // Where its place is in a slot: behind the session.
+    static constexpr std::size_t conversation_offset =
+        is_nothing ? 0 : (sizeof(Session) + 7) / 8 * 8;
+
+    void end_conversation(connection_type& typed, basic_connection& base,
+                          error_code const& reason) noexcept {
+        auto* held = std::exchange(conversation_of(base), nullptr);
+        if (!held) return;
+        try {
+            conversations->end(*held, reason);
+        } catch (...) {
+            typed.callback_failed("the end of a conversation");
+        }
+    }
 
     // False when there is no handler.
     bool handle(connection_type& typed, message_type const& message) {

@@ -37,6 +37,9 @@ class protocol {
     /// Messages to it were dropped since the last such call.
     virtual void on_overflow(basic_connection& connection, overflow_event const& event) = 0;
 
+    /// The peer takes output again, after a time in which it took none.
+    virtual void on_room(basic_connection& connection) { static_cast<void>(connection); }
+
     /// The server drains: this is the last that a handler can send before the connection is closed.
     /// Its peer does well to come back after `come_back_after`.
     virtual void on_drain(basic_connection& connection, std::chrono::milliseconds come_back_after) {

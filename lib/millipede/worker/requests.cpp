@@ -69,11 +69,7 @@ error_code worker::send(connection_id id, payload message, overflow_policy polic
         output_.request_close(*record, errc::no_memory);
         result = errc::no_memory;
     }
-    if (!in_turn_ && !std::exchange(settle_posted_, true))
-        post_reserved(context_, settle_memory_, [this] {
-            settle_posted_ = false;
-            settle();
-        });
+    settle_soon();
     return result;
 }
 

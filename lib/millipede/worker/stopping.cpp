@@ -88,6 +88,7 @@ void worker::await_cut() noexcept {
             if (clock::now() < cut_) return await_cut(); // which has come nearer
             stopping_ = true; // also when the rest of begin_stop was kept from happening
             cut_all();
+            cut_over_ = true;
             end_if_stopped();
         }));
     } catch (std::bad_alloc const&) { // for the list of all timers
@@ -235,7 +236,27 @@ void worker::cut_all() noexcept {
 }
 
 void worker::end_if_stopped() {
-    if (stopping_ && pool_.all().in_use() == 0) context_.stop();
+    bool waits = coroutines_ != 0 && !cut_over_;
+    if (stopping_ && pool_.all().in_use() == 0 && !waits) context_.stop();
+}
+
+// Handles what its peer has sent before, and ends it. Each message may owe an answer in turn.
+void worker::end_put_off(connection_id id, error_code const& why) {
+    auto* record = pool_.find(id);
+    if (!record || record->is(flag::close_requested)) return;
+    note(activity::engine);
+    in_turn_ = true;
+    if (why != errc::stopping) {
+        close(*record, why);
+    } else {
+        record->clear(flag::input_paused);
+        end_conversation(*record);
+        record = pool_.find(id);
+        // A stream had its time before.
+        if (record && reads_by_itself(*record) && !record->is(flag::close_requested))
+            finish_conversation(*record);
+    }
+    end_turn();
 }
 
 } // namespace millipede::detail

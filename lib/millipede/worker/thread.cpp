@@ -123,6 +123,7 @@ void worker::run(bool again) {
         }
         if (!ended) context_.restart();
     }
+    end_coroutines();
     mark.done();
     running_.store(false, std::memory_order_release);
     log_suppressed(std::nullopt);

@@ -198,6 +198,7 @@ void worker::writable(connection_record& record) {
         return pool_.touch(record, tick_); // it has taken some
     pool_.unblock(record, tick_);
     if (record.where == state::flushing) return end_output(record);
+    tell_room(record);
     pool_.trim(record);
     read_again_later(record); // what came meanwhile announced its edge in vain
 }

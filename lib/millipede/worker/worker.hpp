@@ -158,6 +158,25 @@ class worker {
     /// Reads on after a pause, in a later turn.
     void resume_soon(connection_record& record) { read_again_later(record); }
 
+    // What conversations ask, within a turn or not: conversations.cpp
+
+    /// What was sent leaves at the end of the turn.
+    void settle_soon() noexcept;
+    /// The connection ends then, as when a handler closes it ...
+    void close_soon(connection_record& record, error_code reason) noexcept;
+    /// ... or lets `what` escape.
+    void fail_soon(connection_record& record, std::string_view what) noexcept;
+    /// A coroutine has let `what` escape after the end of its connection.
+    void failed_late(std::string_view what) noexcept;
+    /// The answer that was owed has been sent. \returns whether the connection, whose end was put
+    /// off for it, is to end now, behind what is left to handle.
+    bool answer_given(connection_id id) noexcept;
+    /// The answer is of no use any more.
+    void excuse(connection_id id) noexcept { owed_.settle(id); }
+    /// The worker's end waits for coroutines, until the deadline.
+    void coroutine_began() noexcept { ++coroutines_; }
+    void coroutine_ended() noexcept;
+
     detail::output& out() noexcept { return output_; }
     connection_pool& pool() noexcept { return pool_; }
     worker_metrics& mutable_counters() noexcept { return counters_; }
@@ -208,6 +227,8 @@ class worker {
     std::chrono::milliseconds come_back_after();
     void cut_all() noexcept;
     void end_if_stopped();
+    void end_put_off(connection_id id, error_code const& why);
+    void end_coroutines();
 
     // Requests from other threads: requests.cpp
     void take_mail();
@@ -251,6 +272,7 @@ class worker {
     void read_on(connection_record& record);
     void receive(connection_record& record);
     void writable(connection_record& record);
+    void tell_room(connection_record& record);
     void read_again_later(connection_record& record) noexcept;
     void settle() noexcept;
     void settle(connection_record& record) noexcept;
@@ -301,6 +323,7 @@ class worker {
     options const* limits_;
     std::span<protocol* const> protocols_;
     std::span<greeting const> greetings_;
+    std::uint32_t coroutines_ = 0; // before the context, whose end is that of the last of them
     // For what the engine posts and waits for, each at most once at a time; before the context,
     // which gives them back.
     handler_memory readiness_memory_;
@@ -376,6 +399,7 @@ class worker {
     bool step_awaited_ = false;
     bool streams_posted_ = false;
     bool cut_awaited_ = false;
+    bool cut_over_ = false; // nobody is waited for any more
     bool stopping_ = false;
     std::atomic<bool> shedding_asked_{false};
     std::atomic<bool> running_{false};
