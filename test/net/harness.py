@@ -529,10 +529,12 @@ class Client:
         sent = 0
         rest = memoryview(packet)[start:]
         last_progress = time.monotonic()
-        while sent < limit and time.monotonic() - last_progress < patience:
+        while sent < limit:
             try:
                 count = self.socket.send(rest)
             except BlockingIOError:
+                if time.monotonic() - last_progress >= patience:
+                    break
                 time.sleep(POLL)
                 continue
             sent += count
