@@ -105,6 +105,7 @@ BOOST_AUTO_TEST_CASE(when_descriptors_run_out_accepting_rests_and_comes_back) {
     auto code = test::in_child([] {
         auto wanted = quiet_options();
         wanted.listen = {"127.0.0.1:0", "127.0.0.1:0"};
+        wanted.linger_timeout = 400ms; // clients stay to the end
         running_server<> host{wanted};
         serve_echo(host.server);
         host.start();
@@ -150,6 +151,7 @@ BOOST_AUTO_TEST_CASE(when_descriptors_stay_away_those_who_wait_are_sent_away) {
     auto code = test::in_child([] {
         auto wanted = quiet_options();
         wanted.connections_per_source_max = 2;
+        wanted.linger_timeout = 400ms; // clients stay to the end
         running_server<> host{wanted};
         serve_echo(host.server);
         host.server.start();
@@ -181,7 +183,9 @@ BOOST_AUTO_TEST_CASE(when_descriptors_stay_away_those_who_wait_are_sent_away) {
 
 BOOST_AUTO_TEST_CASE(a_server_stops_while_accepting_rests) {
     auto code = test::in_child([] {
-        running_server<> host;
+        auto wanted = quiet_options();
+        wanted.linger_timeout = 400ms; // clients stay to the end
+        running_server<> host{wanted};
         serve_echo(host.server);
         host.start();
         auto client = host.connect();
@@ -203,6 +207,7 @@ BOOST_AUTO_TEST_CASE(a_connection_that_needs_memory_when_there_is_none_is_closed
         std::atomic<int> other_endings{0};
         auto wanted = quiet_options();
         wanted.scratch_bytes = 256 * 1024;
+        wanted.linger_timeout = 400ms; // clients stay to the end
         running_server<> host{wanted};
         serve_echo(host.server);
         host.server.on_close([&](auto&, millipede::error_code const& reason) {
@@ -226,7 +231,7 @@ BOOST_AUTO_TEST_CASE(a_connection_that_needs_memory_when_there_is_none_is_closed
             client.send(half);
         bool some = eventually([&] { return without_memory > 0; });
         modest.send(ping);
-        bool answered = modest.readable(10s);
+        bool answered = modest.readable(test::patience);
         ::setrlimit(RLIMIT_DATA, &before);
         if (!some) return 4;
         if (!answered || modest.read_frame() != ping) return 5;

@@ -284,6 +284,8 @@ BOOST_AUTO_TEST_CASE(a_server_that_stops_answers_what_lies_behind_a_header) {
         BOOST_TEST((whole.read_to_end().bytes == test::frame(echo, "last")));
         BOOST_TEST(silent.read_to_end().bytes.empty());
         BOOST_TEST(half.read_to_end().bytes.empty());
+        for (auto* client : {&whole, &silent, &half})
+            client->close();
         host.join();
         auto sums = host.server.metrics();
         BOOST_TEST(sums.accepted == 3U);
