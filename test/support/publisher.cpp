@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// A server that broadcasts to all its connections, for tests from outside: frames of command 2, each
-// with its number from 0 and filled up with a letter that depends on it, and at the end one of
+// A server that broadcasts to all its connections, for tests from outside: frames of command 2,
+// each with its number from 0 and filled up with a letter that depends on it, and at the end one of
 // command 3. A frame of command 1 says how many of them may have been published in all by now.
 #include "common/command_line.hpp"
 #include "common/duration.hpp"
