@@ -700,8 +700,10 @@ class NetTest(unittest.TestCase):
         bad_before = len(result.failures) + len(result.errors)
         super().run(result)
         if len(result.failures) + len(result.errors) > bad_before:
+            load = " ".join(f"{each:.1f}" for each in os.getloadavg())
+            print(f"--- {self.id()}: load {load} on {os.cpu_count()} processors", file=sys.stderr)
             for server in self.servers:
-                print(f"--- {self.id()}: {server.command}\n{server.tail()}", file=sys.stderr)
+                print(f"--- {server.command}\n{server.tail()}", file=sys.stderr)
         return result
 
     def serve(self, **options):
