@@ -18,6 +18,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import random
 import re
 import resource
 import selectors
@@ -138,6 +139,20 @@ def has_ipv6():
         return True
     except OSError:
         return False
+
+
+def free_port():
+    """A port that nobody uses at this moment, and that the system gives nobody by itself: tests
+    beside this one connect all the time."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(1024, lowest) if lowest > 2048 else 0
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return probe.getsockname()[1]
+            except OSError:
+                continue
 
 
 ESTABLISHED = "01"

@@ -13,8 +13,8 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import (CRLF, HEAD, MARGIN, NetTest, echo, echo_of_size, frame, has_ipv6,
-                     login, login_reply, run_to_end, wait_until)
+from harness import (CRLF, HEAD, MARGIN, NetTest, echo, echo_of_size, frame, free_port,
+                     has_ipv6, login, login_reply, run_to_end, wait_until)
 
 OPTIONS = ["--listen", "--config", "--init-conf", "--help", "--version", "--workers",
            "--connections", "--idle-timeout", "--write-timeout", "--linger-timeout",
@@ -38,13 +38,6 @@ CONNNUM 1024
 USERNUM 200
 FILENUM 200
 """
-
-
-def free_port():
-    """A port that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class OptionsTest(NetTest):
