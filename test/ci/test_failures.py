@@ -56,7 +56,8 @@ class Failures(unittest.TestCase):
 
     def test_the_case_of_a_test_that_was_ended(self):
         lines = self.shown(entry(1, "hangs", "Running 3 test cases...", "Timeout"),
-                           cases="Entering test case \"first\"\nEntering test case \"that hangs\"\n")
+                           cases="Entering test case \"first\"\n"
+                                 "Entering test case \"that hangs\"\n")
         self.assertIn("Entering test case \"that hangs\"", lines)
 
     def test_nothing_ran(self):

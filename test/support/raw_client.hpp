@@ -151,9 +151,12 @@ class raw_client {
     // A process that was stopped and goes on finds its connect() interrupted, yet under way.
     bool connected_at_last() const {
         pollfd entry{descriptor_, POLLOUT, 0};
-        ::poll(&entry, 1, static_cast<int>(patience.count()) * 1000);
-        auto size = static_cast<socklen_t>(sizeof errno);
-        return ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &errno, &size) == 0 && errno == 0;
+        if (::poll(&entry, 1, static_cast<int>(patience.count()) * 1000) <= 0) return false;
+        int reason = 0;
+        auto size = static_cast<socklen_t>(sizeof reason);
+        ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &reason, &size);
+        errno = reason;
+        return reason == 0;
     }
 
     // False at the end of the stream.
