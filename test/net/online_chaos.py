@@ -29,7 +29,7 @@ SEED = int(os.environ.get("MILLIPEDE_CHAOS_SEED", random.randrange(1 << 30)))
 SECONDS = float(os.environ.get("MILLIPEDE_CHAOS_SECONDS", "3"))
 CALM_SECONDS = 1.0
 SLOWER_MAX = 20  # times the calm percentile ...
-SLOWEST = 1.0 * SLOWNESS  # ... or so many seconds, whichever is more
+SLOWEST = 5.0 * SLOWNESS  # ... or so many seconds, whichever is more
 BUDGET = 64 << 20  # bytes of buffers in a worker, by default
 WORKERS = 2
 

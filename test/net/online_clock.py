@@ -20,7 +20,7 @@ from harness import BIN, MARGIN, SANITIZER, NetTest, stays_true, wait_until
 DAY = 86_400
 LIBRARY = BIN / "libfalse-clock.so"
 CLOCK_MONOTONIC = "1"
-IDLE = 1.0  # seconds
+IDLE = 2.0  # seconds
 
 
 class ClockTest(NetTest):
@@ -68,12 +68,11 @@ class Jumps(ClockTest):
         for shift in self.SHIFTS:
             self.set_clock(shift)
             self.assertEqual(self.wait_report_at(server, shift), 1)
-            reports = len(server.reports())
+            reports, begin = len(server.reports()), time.monotonic()
             # A jump back must not silence them until the clock has caught up, nor ahead bring more.
-            time.sleep(0.6)
+            wait_until(lambda: len(server.reports()) >= reports + 4, "the reports to go on")
             more = len(server.reports()) - reports
-            self.assertGreaterEqual(more, 3)
-            self.assertLessEqual(more, 12 + 10 * MARGIN)
+            self.assertLessEqual(more, 10 + 20 * (time.monotonic() - begin))
             client.ping(b"after a jump of %d s" % shift)
 
     def test_timeouts_are_neither_early_nor_missed(self):
@@ -85,8 +84,8 @@ class Jumps(ClockTest):
                 client.login()
                 self.set_clock(shift)
                 stays_true(lambda: server.running(), "the server runs", 0.3)
-                client.ping(b"not timed out by a jump")
                 active = time.monotonic()
+                client.ping(b"not timed out by a jump")
                 self.assert_stream_ends(client)
                 self.assertGreaterEqual(time.monotonic() - active, IDLE - 0.01)
                 self.assertLess(time.monotonic() - begin, 2 * IDLE + 1 + MARGIN)

@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from harness import (LARGE, MARGIN, SLOWNESS, NetTest, echo, refuses, stays_true, wait_until)
+from harness import (LARGE, MARGIN, NetTest, echo, refuses, stays_true, wait_until)
 
 
 class Chatter(threading.Thread):
@@ -129,7 +129,7 @@ class Drain(NetTest):
                    "more answers while it drains")
         server.cut_short = True
         server.send_signal()
-        server.wait_exit(1.0 * SLOWNESS)
+        server.wait_exit(MARGIN)
         server.check_sanitizer()
 
 

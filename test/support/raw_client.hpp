@@ -50,7 +50,8 @@ class raw_client {
         }
         timeval limit{patience.count(), 0};
         ::setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-        if (::connect(descriptor_, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
+        if (::connect(descriptor_, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 &&
+            (errno != EINTR || !connected_at_last())) {
             int reason = errno;
             close();
             errno = reason;
@@ -80,6 +81,7 @@ class raw_client {
         while (!bytes.empty()) {
             auto size = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
             if (size < 0) {
+                if (errno == EINTR) continue;
                 if (errno == EAGAIN) fail("send");
                 return false;
             }
@@ -156,6 +158,17 @@ class raw_client {
 
     [[noreturn]] static void fail(char const* what) {
         throw std::runtime_error{std::string{what} + ": " + std::strerror(errno)};
+    }
+
+    // A process that was stopped and goes on finds its connect() interrupted, yet under way.
+    bool connected_at_last() const {
+        pollfd entry{descriptor_, POLLOUT, 0};
+        if (::poll(&entry, 1, static_cast<int>(patience.count()) * 1000) <= 0) return false;
+        int reason = 0;
+        auto size = static_cast<socklen_t>(sizeof reason);
+        ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &reason, &size);
+        errno = reason;
+        return reason == 0;
     }
 
     // False at the end of the stream.

@@ -34,6 +34,8 @@ void with_both_transports(Test test) {
 }
 
 /// One small worker on a port of the system's choice, which logs nothing and leaves signals alone.
+/// What the server ends has all the time that a slow machine needs: a test whose clients stay when
+/// they are told the end sets a shorter `linger_timeout`.
 inline millipede::options
 quiet_options(millipede::transport_kind kind = millipede::transport_kind::epoll) {
     millipede::options wanted;
@@ -42,7 +44,8 @@ quiet_options(millipede::transport_kind kind = millipede::transport_kind::epoll)
     wanted.connections_per_worker = 512;
     wanted.transport = kind;
     wanted.handle_signals = false;
-    wanted.linger_timeout = std::chrono::milliseconds{400};
+    wanted.linger_timeout = patience;
+    wanted.stop_timeout = patience;
     wanted.log.level = millipede::fatal;
     return wanted;
 }

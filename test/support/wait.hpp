@@ -4,7 +4,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdio>
 #include <mutex>
+#include <source_location>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -58,8 +60,12 @@ class recorded {
 /// For what handlers find, on threads where Boost.Test's own macros may not be used.
 class expectations {
   public:
-    void operator()(bool met) noexcept {
-        if (!met) ++broken_;
+    void operator()(bool met,
+                    std::source_location where = std::source_location::current()) noexcept {
+        if (met) return;
+        ++broken_;
+        std::fprintf(stderr, "%s(%u): expectation broken\n", where.file_name(),
+                     static_cast<unsigned>(where.line()));
     }
     int broken() const noexcept { return broken_; }
 

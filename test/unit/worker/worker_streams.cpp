@@ -395,7 +395,7 @@ BOOST_AUTO_TEST_CASE(a_peer_that_takes_nothing_meets_the_write_timeout) {
 // "Closes a connection whose peer took none of the waiting output for so long."
 BOOST_AUTO_TEST_CASE(a_peer_that_takes_some_of_the_output_does_not_meet_the_write_timeout) {
     auto limits = small_options();
-    limits.write_timeout = 200ms;
+    limits.write_timeout = 400ms;
     bench subject{limits};
     auto pipe = subject.adopt();
     pipe->write_max = 1;
@@ -404,7 +404,7 @@ BOOST_AUTO_TEST_CASE(a_peer_that_takes_some_of_the_output_does_not_meet_the_writ
     pipe->deliver(request + request);
     pipe->deliver(request);
     auto begin = std::chrono::steady_clock::now();
-    while (std::chrono::steady_clock::now() < begin + 600ms) {
+    while (std::chrono::steady_clock::now() < begin + 900ms) {
         subject.run();
         pipe->take_writes(); // one byte ...
         pipe->hold_writes(); // ... and no more
@@ -600,8 +600,8 @@ BOOST_AUTO_TEST_CASE(the_idle_timeout_never_comes_too_early) {
     auto pipe = subject.adopt();
     subject.run();
     std::this_thread::sleep_for(40ms); // late in the first tick
-    pipe->deliver(test::frame(count));
     auto active = std::chrono::steady_clock::now();
+    pipe->deliver(test::frame(count));
     subject.run();
     BOOST_TEST(subject.run_until([&] { return !subject.endings.empty(); }));
     auto idle = std::chrono::steady_clock::now() - active;
@@ -616,7 +616,7 @@ BOOST_AUTO_TEST_CASE(what_is_sent_does_not_put_off_the_idle_timeout) {
     bench subject{limits};
     auto pipe = subject.adopt();
     auto begin = std::chrono::steady_clock::now();
-    while (subject.endings.empty() && std::chrono::steady_clock::now() < begin + 2s) {
+    while (subject.endings.empty() && std::chrono::steady_clock::now() < begin + test::patience) {
         subject.subject.send(subject.ids[0], millipede::payload{test::bytes_of("push")});
         subject.run();
         std::this_thread::sleep_for(5ms);
