@@ -46,7 +46,7 @@ struct count { // an echo: comes back as it is
 };
 // How a server that drains says goodbye, if it does: when to come back.
 struct goodbye {
-    static constexpr std::uint16_t command = 0x6103;
+    static constexpr std::uint16_t command = 0x6110;
     boost::endian::little_uint32_t come_back_after_milliseconds;
 };
 

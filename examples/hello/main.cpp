@@ -11,7 +11,7 @@
 #include <string>
 
 struct say_hello { // from the client, and back to it with the greeting
-    static constexpr std::uint16_t command = 0x6103;
+    static constexpr std::uint16_t command = 0x6111;
     char name[16];
 };
 

@@ -14,7 +14,7 @@ import unittest
 
 import harness
 
-GOODBYE = 0x6103
+GOODBYE = 0x6110
 
 
 class Example:

@@ -1,43 +1,18 @@
 # SPDX-License-Identifier: BSL-1.0
-"""The small servers that docs/tutorial.md begins with (examples/hello, online_callbacks, tls).
+"""The small servers that docs/tutorial.md begins with (examples/hello, online_callbacks).
 
 Goal: each does what its page says, ends with 0 when it is told to end, and says what is wrong with
 its arguments.
-Method: the real programs, plain sockets and Python's TLS.
+Method: the real programs, plain sockets.
 """
 
-import re
-import signal
 import struct
 import unittest
 
-from harness import DEADLINE, Client, Lines, NetTest, frame, run_to_end, spawn, wait_until
-from secure import SecureTest, TlsClient
+from example import Example
+from harness import Client, NetTest, frame, run_to_end, wait_until
 
-LOGIN, SAY_HELLO, HOW_MANY, WHISPER = 0x6101, 0x6103, 0x6104, 0x6105
-
-
-class Example:
-    """A running example."""
-
-    def __init__(self, test, name, *arguments, endpoints=1):
-        self.process = spawn(name, arguments)
-        test.addCleanup(self.end)
-        self.out, self.err = Lines(self.process.stdout), Lines(self.process.stderr)
-        lines = wait_until(lambda: len(got := self.out.all()) >= endpoints and got,
-                           f"'listening on' from {name}")
-        found = [re.fullmatch(r"listening on (.+):(\d+)", line) for line in lines]
-        self.addresses = [(each[1], int(each[2])) for each in found]
-
-    def end(self):
-        """Ends it, which must go well."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            status = self.process.wait(DEADLINE)
-        finally:
-            self.process.kill()
-        assert status == 0, f"exit status {status}: {self.err.all()}"
+LOGIN, SAY_HELLO, HOW_MANY = 0x6101, 0x6111, 0x6104
 
 
 class Hello(NetTest):
@@ -92,34 +67,6 @@ class OnlineCallbacks(NetTest):
             self.assertEqual(self.ask(ada), 2)
             grace.close()
             wait_until(lambda: self.ask(stranger) == 1, "the count to go down")
-
-
-class Tls(SecureTest):
-    def test_serves_both_and_reads_its_files_again(self):
-        example = Example(self, "example-tls", "127.0.0.1:0", "127.0.0.1:0", self.certificate,
-                          self.key, endpoints=2)
-        whisper = frame(WHISPER, b"psst")
-        with Client(example.addresses[0]) as plain:
-            plain.send(whisper)
-            self.assertEqual(plain.receive(len(whisper)), whisper)
-        with TlsClient(example.addresses[1], self.context()) as first:
-            before = first.socket.getpeercert(binary_form=True)
-            self.authority.issue("server")  # over the old one
-            example.process.send_signal(signal.SIGHUP)
-
-            def has_changed():
-                with TlsClient(example.addresses[1], self.context()) as newcomer:
-                    return newcomer.socket.getpeercert(binary_form=True) != before
-            wait_until(has_changed, "newcomers to get the new certificate")
-            first.send(whisper)  # nobody was dropped
-            self.assertEqual(first.receive(len(whisper)), whisper)
-
-    def test_usage_and_missing_files(self):
-        status, _, err = run_to_end("example-tls")
-        self.assertEqual((status, err[0][:18]), (2, "usage: example-tls"))
-        status, _, err = run_to_end("example-tls", "127.0.0.1:0", "127.0.0.1:0", "/no/such", "x")
-        self.assertEqual(status, 2)
-        self.assertIn("/no/such", "\n".join(err))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,10 @@ void basic_server::begin_send(connection_id id, payload message,
         result->value = errc::stale_connection;
         return;
     }
-    auto refused = recipient->post(
-        std::make_unique<detail::awaited_send>(id, std::move(message), limits_.overflow, result));
+    auto bytes = message.size();
+    auto letter =
+        std::make_unique<detail::awaited_send>(id, std::move(message), limits_.overflow, result);
+    auto refused = recipient->post(std::move(letter), bytes);
     if (refused) result->value = refused; // and there is no letter any more
 }
 

@@ -23,7 +23,7 @@ void worker::begin_errand(std::unique_ptr<errand> come) noexcept {
 
 void worker::walk_soon() noexcept {
     if (broadcasts_.empty() || std::exchange(walk_posted_, true)) return;
-    post_reserved(context_, walk_memory_, [this] {
+    post_reserved(context_, wakeups_.walk, [this] {
         walk_posted_ = false;
         walk();
     });

@@ -21,7 +21,7 @@ constexpr int last_handlers_max = 100'000;
 
 void worker::settle_soon() noexcept {
     if (in_turn_ || std::exchange(settle_posted_, true)) return;
-    post_reserved(context_, settle_memory_, [this] {
+    post_reserved(context_, wakeups_.settle, [this] {
         settle_posted_ = false;
         settle();
     });

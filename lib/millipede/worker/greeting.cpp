@@ -193,7 +193,7 @@ void worker::greet_later(connection_record& record) noexcept {
 
 void worker::post_greetings() noexcept {
     if (!std::exchange(greetings_posted_, true))
-        post_reserved(context_, greetings_memory_, [this] { on_waiting_greetings(); });
+        post_reserved(context_, wakeups_.greetings, [this] { on_waiting_greetings(); });
 }
 
 void worker::on_waiting_greetings() {

@@ -52,7 +52,7 @@ void worker::count_output() {
 
 void worker::ask_to_shed() noexcept {
     if (shedding_asked_.exchange(true)) return;
-    post_reserved(context_, ask_memory_, [this] {
+    post_reserved(context_, wakeups_.ask, [this] {
         shedding_asked_ = false; // before the look: who asks now means what comes after it
         watch_output();
     });
@@ -68,7 +68,7 @@ void worker::watch_growth() noexcept {
 
 void worker::watch_output_soon() noexcept {
     if (std::exchange(watch_posted_, true)) return;
-    post_reserved(context_, watch_memory_, [this] {
+    post_reserved(context_, wakeups_.watch, [this] {
         watch_posted_ = false;
         watch_output();
     });

@@ -14,7 +14,7 @@ error_code worker::post(std::unique_ptr<mail> request, std::size_t bytes) {
     case mailbox::posted::full:
         return errc::mailbox_full;
     case mailbox::posted::must_wake:
-        post_reserved(context_, mail_memory_, [this] { take_mail(); });
+        post_reserved(context_, wakeups_.mail, [this] { take_mail(); });
         break;
     case mailbox::posted::quietly:
         break;
@@ -25,7 +25,7 @@ error_code worker::post(std::unique_ptr<mail> request, std::size_t bytes) {
 error_code worker::post_admitted(std::unique_ptr<mail> request) {
     if (!running_.load(std::memory_order_acquire)) return errc::not_running;
     if (mailbox_.post_admitted(std::move(request)) == mailbox::posted::must_wake)
-        post_reserved(context_, mail_memory_, [this] { take_mail(); });
+        post_reserved(context_, wakeups_.mail, [this] { take_mail(); });
     return {};
 }
 

@@ -45,7 +45,7 @@ void worker::stop(stop_plan const& plan) noexcept {
         return;
     }
     asked_plan_ = plan;
-    post_reserved(context_, stop_memory_, [this] { begin_stop(); });
+    post_reserved(context_, wakeups_.stop, [this] { begin_stop(); });
 }
 
 void worker::begin_stop() {
@@ -84,7 +84,7 @@ void worker::await_cut() noexcept {
     cut_awaited_ = true;
     try {
         stop_timer_.expires_at(cut_);
-        stop_timer_.async_wait(reserved(deadline_memory_, [this](error_code) {
+        stop_timer_.async_wait(reserved(wakeups_.deadline, [this](error_code) {
             if (clock::now() < cut_) return await_cut(); // which has come nearer
             stopping_ = true; // also when the rest of begin_stop was kept from happening
             cut_all();
@@ -92,7 +92,7 @@ void worker::await_cut() noexcept {
             end_if_stopped();
         }));
     } catch (std::bad_alloc const&) { // for the list of all timers
-        post_reserved(context_, deadline_memory_, [this] { await_cut(); });
+        post_reserved(context_, wakeups_.deadline, [this] { await_cut(); });
     }
 }
 
@@ -120,7 +120,7 @@ void worker::end_conversations() {
 
 void worker::end_soon() noexcept {
     if (std::exchange(ending_posted_, true)) return;
-    post_reserved(context_, ending_memory_, [this] {
+    post_reserved(context_, wakeups_.ending, [this] {
         ending_posted_ = false;
         end_conversations();
     });
@@ -130,7 +130,7 @@ void worker::await_step() noexcept {
     if (std::exchange(step_awaited_, true)) return;
     try {
         step_timer_.expires_after(step);
-        step_timer_.async_wait(reserved(step_memory_, [this](error_code) {
+        step_timer_.async_wait(reserved(wakeups_.step, [this](error_code) {
             step_awaited_ = false;
             end_conversations();
         }));
@@ -195,8 +195,8 @@ void worker::give_streams_time(int patience, std::uint64_t bytes_before) {
         return end_streams();
     }
     streams_posted_ = true;
-    post_reserved(context_, streams_memory_, [this, patience, bytes] { // once more: reads may end
-        post_reserved(context_, streams_memory_, [this, patience, bytes] {
+    post_reserved(context_, wakeups_.streams, [this, patience, bytes] { // once more: reads may end
+        post_reserved(context_, wakeups_.streams, [this, patience, bytes] {
             streams_posted_ = false;
             give_streams_time(patience - 1, bytes);
         });

@@ -32,7 +32,7 @@ edge edges_of(std::uint32_t events) noexcept {
 } // namespace
 
 void worker::wait_for_readiness() {
-    ready_.async_wait(readiness_memory_, [this] {
+    ready_.async_wait(wakeups_.readiness, [this] {
         try {
             on_readiness();
         } catch (...) { // this worker must not go deaf for it
@@ -99,7 +99,7 @@ void worker::end_turn() noexcept {
 
 void worker::post_waiting_input() noexcept {
     if (!std::exchange(waiting_input_posted_, true))
-        post_reserved(context_, input_memory_, [this] { on_waiting_input(); });
+        post_reserved(context_, wakeups_.input, [this] { on_waiting_input(); });
 }
 
 // Calls `f` for the connections on the list that still have its mark.

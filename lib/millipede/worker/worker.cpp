@@ -74,7 +74,7 @@ worker::~worker() {
 
 void worker::wake() {
     if (incoming_.must_wake())
-        post_reserved(context_, incoming_memory_, [this] { take_incoming(); });
+        post_reserved(context_, wakeups_.incoming, [this] { take_incoming(); });
 }
 
 void worker::take_incoming() {
@@ -106,11 +106,11 @@ void worker::released(source_key source) noexcept {
 void worker::schedule_tick() noexcept {
     try {
         tick_timer_.expires_after(tick_length_);
-        tick_timer_.async_wait(reserved(tick_memory_, [this](error_code code) {
+        tick_timer_.async_wait(reserved(wakeups_.tick, [this](error_code code) {
             if (!code) on_tick();
         }));
     } catch (std::bad_alloc const&) { // for the list of all timers: without ticks nothing times out
-        post_reserved(context_, retry_memory_, [this] { schedule_tick(); });
+        post_reserved(context_, wakeups_.tick_retry, [this] { schedule_tick(); });
     }
 }
 
@@ -179,7 +179,7 @@ void worker::expire() {
                         [this](connection_record& record) { release(record); });
     end_turn();
     if (more && !std::exchange(expire_posted_, true))
-        post_reserved(context_, expire_memory_, [this] {
+        post_reserved(context_, wakeups_.expire, [this] {
             expire_posted_ = false;
             expire();
         });

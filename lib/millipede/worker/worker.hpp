@@ -15,7 +15,6 @@
 #include <millipede/worker/doorkeeper.hpp>
 #include <millipede/worker/fwd.hpp>
 #include <millipede/worker/greeting.hpp>
-#include <millipede/worker/handler_memory.hpp>
 #include <millipede/worker/handoff.hpp>
 #include <millipede/worker/input.hpp>
 #include <millipede/worker/mailbox.hpp>
@@ -25,6 +24,7 @@
 #include <millipede/worker/owed_answers.hpp>
 #include <millipede/worker/readiness.hpp>
 #include <millipede/worker/stop_plan.hpp>
+#include <millipede/worker/wakeups.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -324,25 +324,7 @@ class worker {
     std::span<protocol* const> protocols_;
     std::span<greeting const> greetings_;
     std::uint32_t coroutines_ = 0; // before the context, whose end is that of the last of them
-    // For what the engine posts and waits for, each at most once at a time; before the context,
-    // which gives them back.
-    handler_memory readiness_memory_;
-    handler_memory tick_memory_;
-    handler_memory retry_memory_; // of the tick
-    handler_memory incoming_memory_;
-    handler_memory mail_memory_;
-    handler_memory input_memory_;
-    handler_memory settle_memory_;
-    handler_memory expire_memory_;
-    handler_memory greetings_memory_;
-    handler_memory walk_memory_;
-    handler_memory watch_memory_;
-    handler_memory ask_memory_;          // to shed
-    handler_memory stop_memory_;         // from here on in stopping.cpp: what is asked for,
-    handler_memory ending_memory_;       // the chain of conversations that end,
-    handler_memory step_memory_;         // its waits,
-    handler_memory streams_memory_;      // the chain of streams that end,
-    handler_memory deadline_memory_;     // and the last wait of all
+    wakeups wakeups_;              // before the context, which gives back what is pending
     boost::asio::io_context context_{1}; // one thread runs it; any may post to it
     readiness ready_{context_};
     worker_metrics counters_;
