@@ -22,6 +22,9 @@ namespace millipede {
 /// and comes back when its connection has ended. Cheap when idle: no buffer, one timer, about 2 KB
 /// of user memory; thousands of clients may share an executor.
 ///
+/// A server's heartbeat (`heartbeat_command`) is answered without a word to the user, unless `on`
+/// has a handler for it.
+///
 /// Thread contract: as for Asio's sockets, one thread at a time: all members are called on the
 /// client's executor (an io_context that one thread runs, or a strand), where handlers are called
 /// as well. Only the blocking twins, `connect` and `request`, are for any other thread. Destroyed
@@ -32,9 +35,11 @@ class basic_client : public client_conversation<Codec> {
     using base::speaker_;
 
   public:
+    /// An address and a port.
     using endpoint_type = boost::asio::ip::tcp::endpoint;
     using typename base::executor_type;
     using typename base::message_type;
+    /// What `on_connected` is called with.
     using opening_type = client_opening<Codec>;
 
     /// \throws invalid_option
@@ -43,12 +48,14 @@ class basic_client : public client_conversation<Codec> {
         : base{std::make_shared<detail::client_speaker<Codec>>(
               std::move(executor), std::move(wanted), std::move(settings))} {}
 
+    /// \overload
     template <std::derived_from<boost::asio::execution_context> ExecutionContext>
     explicit basic_client(ExecutionContext& context, client_options wanted = {},
                           Codec settings = Codec{})
         : basic_client{context.get_executor(), std::move(wanted), std::move(settings)} {}
 
     basic_client(basic_client&&) noexcept = default;
+    /// Closes what it was.
     basic_client& operator=(basic_client&& other) noexcept {
         if (this != &other) abandon();
         base::operator=(std::move(other));
@@ -134,6 +141,7 @@ class basic_client : public client_conversation<Codec> {
     auto async_connect(std::vector<endpoint_type> endpoints, CompletionToken&& token) {
         return connect_to({{}, {}, std::move(endpoints)}, token);
     }
+    /// \overload
     template <boost::asio::completion_token_for<void(error_code)> CompletionToken>
     auto async_connect(endpoint_type const& endpoint, CompletionToken&& token) {
         return connect_to({{}, {}, {endpoint}}, token);
@@ -151,12 +159,15 @@ class basic_client : public client_conversation<Codec> {
         connect(std::move(where)..., code);
         if (code) throw boost::system::system_error{code, "connect"};
     }
+    /// \overload
     void connect(std::string host, std::string service, error_code& code) {
         connect_and_wait({std::move(host), std::move(service), {}}, code);
     }
+    /// \overload
     void connect(std::vector<endpoint_type> endpoints, error_code& code) {
         connect_and_wait({{}, {}, std::move(endpoints)}, code);
     }
+    /// \overload
     void connect(endpoint_type const& endpoint, error_code& code) {
         connect_and_wait({{}, {}, {endpoint}}, code);
     }
@@ -173,6 +184,7 @@ class basic_client : public client_conversation<Codec> {
                 },
                 code);
         }
+    /// \overload
     template <class Reply = void, message Request>
         requires commanded<Codec> reply_of<Reply, Request> request(Request const& wanted) {
             error_code code;
@@ -186,7 +198,9 @@ class basic_client : public client_conversation<Codec> {
     /// goodbye. Takes the place of the next pause. No effect on a client that does not reconnect.
     void come_back_after(std::chrono::milliseconds pause) { speaker_->come_back_after(pause); }
 
+    /// What it is doing.
     client_state state() const noexcept { return speaker_->state(); }
+    /// Whether messages can be sent now.
     bool connected() const noexcept { return state() == client_state::connected; }
 
     /// Whom it is connected to. \throws boost::system::system_error
@@ -197,6 +211,7 @@ class basic_client : public client_conversation<Codec> {
         return endpoint;
     }
 
+    /// Those in force.
     client_options const& options() const noexcept { return speaker_->limits(); }
 
     /// Ends all operations under way with `operation_aborted`; the connection stays. While

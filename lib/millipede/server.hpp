@@ -21,10 +21,6 @@
 
 namespace millipede {
 
-/// "Are you there?": what a silent connection is asked by default (`options::heartbeat_interval`).
-/// Its peer does well to send the frame back.
-inline constexpr std::uint16_t heartbeat_command = 0x6103;
-
 /// A TCP server for very many long-lived connections.
 ///
 /// \tparam Session what is kept per connection: lives in the connection's preallocated slot from
@@ -37,17 +33,22 @@ inline constexpr std::uint16_t heartbeat_command = 0x6103;
 template <class Session = no_session, codec Codec = frame_codec>
 class server : public basic_server {
   public:
+    /// What is kept per connection.
     using session_type = Session;
+    /// How bytes become messages.
     using codec_type = Codec;
+    /// What handlers get.
     using connection_type = connection<Session, Codec>;
+    /// What coroutines get.
     using conversation_type = conversation<Session, Codec>;
+    /// The codec's messages.
     using message_type = typename Codec::message_type;
 
     /// \throws invalid_option
     explicit server(options wanted, Codec settings = Codec{})
         : basic_server{std::move(wanted)}, dispatcher_{std::move(settings)} {
         speak(dispatcher_);
-        if constexpr (has_commands)
+        if constexpr (detail::encodes_commands<Codec>)
             if (limits().heartbeat_interval > std::chrono::milliseconds::zero()) {
                 set_heartbeat(dispatcher_.get_codec().encode(heartbeat_command, {}));
                 on(heartbeat_command, [](connection_type&, message_type const&) {});
@@ -141,6 +142,7 @@ class server : public basic_server {
                 connection.close(errc::bad_message);
         });
     }
+    /// \overload
     template <class Handler, class Refused>
         requires detail::offloaded_for<offloaded<Handler, Refused>, connection_type, message_type>
     void on(std::uint16_t command, offloaded<Handler, Refused> work) {
@@ -149,6 +151,7 @@ class server : public basic_server {
             give(connection, frame, frame);
         });
     }
+    /// \overload
     template <class Handler, class Refused>
         requires detail::offloaded_for<offloaded<Handler, Refused>, connection_type, message_type>
     void on_message(offloaded<Handler, Refused> work) {
@@ -206,11 +209,13 @@ class server : public basic_server {
     void set_heartbeat(Message const& question) {
         set_heartbeat(encode(question));
     }
+    /// \overload
     void set_heartbeat(payload question) {
         require_not_started("set_heartbeat()");
         dispatcher_.heartbeat = std::move(question);
     }
 
+    /// \overload
     using basic_server::send;
 
     /// Encodes a message and sends it to a connection of the server's own codec. Any thread; see
@@ -232,11 +237,13 @@ class server : public basic_server {
     error_code send(group const& room, Message const& message) {
         return send(room, encode(message));
     }
+    /// \overload
     template <encodable<Codec> Message>
     error_code send(group const& room, Message const& message, overflow_policy policy) {
         return send(room, encode(message), policy);
     }
 
+    /// \overload
     using basic_server::broadcast;
 
     /// Sends to every connection for which `filter(connection)` says so. Each worker has a copy of
@@ -249,6 +256,7 @@ class server : public basic_server {
         return begin_broadcast(
             [&] { return std::make_unique<filtered>(message, policy, dispatcher_, filter); });
     }
+    /// \overload
     template <std::predicate<connection_type const&> Filter>
     error_code broadcast(payload const& message, Filter filter) {
         return broadcast(message, std::move(filter), limits().overflow);
@@ -314,10 +322,6 @@ class server : public basic_server {
         }
 
   private:
-    static constexpr bool has_commands = requires(Codec const& codec) {
-        { codec.encode(std::uint16_t{}, std::span<std::byte const>{}) } -> std::same_as<payload>;
-    };
-
     // What gives a received message to the pool, or refuses it.
     template <class Message, class Work>
     auto giving(Work work) {

@@ -106,6 +106,23 @@ BOOST_AUTO_TEST_CASE(heartbeats_keep_a_connection_from_being_idle) {
     BOOST_TEST(host.pings > 0);
 }
 
+// A client that says nothing by itself is there none the less.
+BOOST_AUTO_TEST_CASE(a_server_that_asks_for_a_sign_of_life_gets_one) {
+    auto wanted = quiet_options();
+    wanted.idle_timeout = 1'200ms;
+    wanted.heartbeat_interval = 200ms;
+    host_type host{wanted};
+    host.start();
+    client_bench bench;
+    millipede::client silent{bench.context};
+    silent.async_connect(host.endpoint(), boost::asio::detached);
+    BOOST_REQUIRE(bench.run_until([&] { return silent.connected(); }));
+    BOOST_REQUIRE(bench.run_until(
+        [&] { return host.server.metrics().heartbeats >= 8 || !silent.connected(); }));
+    BOOST_TEST(silent.connected()); // after more than the idle timeout
+    BOOST_TEST(host.server.metrics().messages_received >= 7U);
+}
+
 BOOST_AUTO_TEST_CASE(a_drained_server_says_when_to_come_back_and_the_next_one_gets_the_login) {
     auto first = std::make_unique<host_type>();
     first->start();

@@ -3,10 +3,13 @@
 #include "support/printing.hpp"
 #include "support/running_server.hpp"
 
+#include <millipede/wire/line.hpp>
+
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
 #include <string>
+#include <string_view>
 #include <thread>
 
 BOOST_AUTO_TEST_SUITE(heartbeat)
@@ -176,6 +179,39 @@ BOOST_AUTO_TEST_CASE(who_takes_no_output_is_asked_when_it_does_again) {
             }
         BOOST_TEST((client.read_frame() == question));
     });
+}
+
+// At each endpoint in what is spoken there.
+BOOST_AUTO_TEST_CASE(services_ask_in_their_own_words) {
+    auto wanted = with_heartbeat(quiet_options());
+    host_type host{wanted};
+    auto& frames = host.server.listen(millipede::frame_codec{}, "127.0.0.1:0");
+    frames.on_close([&](auto&, error_code const& reason) { host.reasons.add(reason); });
+    auto& lines = host.server.listen(millipede::line_codec{}, "127.0.0.1:0");
+    lines.on_message([](auto&, auto) {});
+    lines.on_close([&](auto&, error_code const& reason) { host.reasons.add(reason); });
+    lines.set_heartbeat(std::string_view{"still there?"});
+    host.start();
+    auto const& endpoints = host.server.endpoints();
+    test::raw_client framed{endpoints.at(1)};
+    test::raw_client lined{endpoints.at(2)};
+    BOOST_TEST((framed.read_frame() == question));
+    framed.send(question); // is taken without a handler
+    BOOST_TEST((framed.read_frame() == question));
+    std::string const asked = "still there?\n";
+    BOOST_TEST(lined.read(asked.size()) == asked);
+    lined.send("yes\n");
+    BOOST_TEST(lined.read(asked.size()) == asked);
+    BOOST_TEST(host.reasons.size() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_service_without_a_question_is_refused_at_the_start) {
+    host_type host{with_heartbeat(quiet_options())};
+    auto& lines = host.server.listen(millipede::line_codec{}, "127.0.0.1:0");
+    lines.on_message([](auto&, auto) {});
+    BOOST_CHECK_THROW(host.server.start(), invalid_option);
+    lines.set_heartbeat(std::string_view{"?"});
+    host.start();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -11,12 +11,14 @@ namespace millipede {
 
 /// A Unix domain socket by its path: `unix:/run/service.sock`.
 struct unix_address {
+    /// Where, in the file system.
     std::string path;
     friend bool operator==(unix_address const&, unix_address const&) = default;
 };
 
 /// A listening socket that whoever started the process has handed over, by its number: `fd:3`.
 struct inherited_address {
+    /// Its number.
     int descriptor = 0;
     friend bool operator==(inherited_address const&, inherited_address const&) = default;
 };

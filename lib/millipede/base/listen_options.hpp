@@ -28,7 +28,9 @@ struct tls_options {
 /// a plain one: `options{.listen = {"0.0.0.0:8082"}}`.
 struct listen_options {
     listen_options() = default;
+    /// Text alone: an endpoint without more.
     listen_options(std::string where) : endpoint{std::move(where)} {}
+    /// \copydoc listen_options(std::string)
     listen_options(char const* where) : endpoint{where} {}
 
     /// `ADDR:PORT`, IPv6 in brackets, port 0 lets the system pick one. Or a Unix domain socket,
@@ -38,7 +40,7 @@ struct listen_options {
     /// all that systemd has handed over.
     std::string endpoint{};
 
-    /// An IPv6 endpoint serves IPv4 clients as well, as `::ffff:1.2.3.4`; else IPv6 alone.
+    /// An IPv6 endpoint serves IPv4 clients as well, as IPv4-mapped addresses; else IPv6 alone.
     bool dual_stack = false;
 
     /// The permissions of a Unix domain socket, such as 0660: whoever may write may connect. 0: as

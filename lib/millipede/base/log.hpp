@@ -54,6 +54,7 @@ struct log_options {
 /// \throws log_file_error; std::invalid_argument for settings out of their limits.
 class logging {
   public:
+    /// Begins to write as the settings say.
     explicit logging(log_options const& settings);
     ~logging();
     logging(logging const&) = delete;
@@ -94,11 +95,13 @@ std::uint64_t log_lines_dropped() noexcept;
 /// One line in the making; written when it goes out of scope. Made by `log()`.
 class log_line {
   public:
+    /// Enabled or not is decided here.
     explicit log_line(severity level) : level_{level}, enabled_{log_enabled(level)} {}
     ~log_line();
     log_line(log_line const&) = delete;
     log_line& operator=(log_line const&) = delete;
 
+    /// Adds to the line, as to a stream.
     template <class T>
     log_line&& operator<<(T const& value) && {
         if (enabled_) text() << value;

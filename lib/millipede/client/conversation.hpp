@@ -50,12 +50,18 @@ using reply_of = typename detail::reply_of<Wanted, Request>::type;
 template <codec Codec>
 class client_conversation {
   public:
+    /// What handlers run on by default.
     using executor_type = boost::asio::any_io_executor;
+    /// How bytes become messages.
     using codec_type = Codec;
+    /// The codec's messages.
     using message_type = typename Codec::message_type;
+    /// A message that stays after its handler.
     using received_type = received<Codec>;
+    /// All times are such.
     using milliseconds = std::chrono::milliseconds;
 
+    /// The client's executor.
     executor_type const& get_executor() const noexcept { return speaker_->get_executor(); }
 
     /// Sends a message: `void(error_code)`, when its bytes have been handed to the system. While a
@@ -127,6 +133,7 @@ class client_conversation {
         return async_request(message, speaker_->limits().request_timeout,
                              std::forward<CompletionToken>(token));
     }
+    /// \overload
     template <encodable<Codec> Message,
               boost::asio::completion_token_for<void(error_code, received<Codec>)> CompletionToken>
         requires(!commanded<Codec>)
@@ -150,6 +157,7 @@ class client_conversation {
             token, speaker_);
     }
 
+    /// \cond
   protected:
     using speaker_type = detail::client_speaker<Codec>;
     using pointer = std::shared_ptr<speaker_type>;
@@ -167,7 +175,9 @@ class client_conversation {
     template <message Reply, message Request, class CompletionToken>
     auto typed_request(Request const& request, milliseconds timeout, CompletionToken& token) {
         auto read = [codec = speaker_->get_codec()](std::span<std::byte const> whole) {
-            message_type message{};
+            message_type message{
+                /// \endcond
+            };
             codec.decode(whole, message);
             return decode_data<Reply>(message.data());
         };

@@ -17,6 +17,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -91,8 +92,13 @@ class client_engine : public std::enable_shared_from_this<client_engine> {
     virtual std::vector<std::byte> heartbeat(message_kind& answer) const = 0;
     virtual std::size_t message_size_max() const noexcept = 0;
 
+    /// The server has asked for a sign of life: it gets its question back, unless other output is
+    /// on its way already. So a server that asks without end does not fill the output.
+    void answer_heartbeat(std::span<std::byte const> question);
+
   private:
     class heartbeat_request;
+    class heartbeat_answer;
     using socket_type = boost::asio::ip::tcp::socket;
     using exchange_pointer = std::unique_ptr<exchange>;
     struct handed_over { // a message that is done with when so many bytes in all are sent

@@ -16,18 +16,21 @@ namespace millipede {
 template <codec Codec>
 class received {
   public:
+    /// The codec's messages.
     using message_type = typename Codec::message_type;
 
     /// No message.
     received() = default;
 
-    /// \param bytes one whole message.
+    /// \param bytes one whole message. \param speaker its codec, of which a copy is kept.
     received(payload bytes, Codec const& speaker) : bytes_{std::move(bytes)} {
         if (speaker.decode(bytes_.bytes(), message_).found != decode_result::status::complete)
             throw std::logic_error{"the codec decodes a message once and not twice"};
     }
 
+    /// The message.
     message_type const& operator*() const noexcept { return message_; }
+    /// Its members.
     message_type const* operator->() const noexcept { return &message_; }
 
     /// The message as it was on the wire.

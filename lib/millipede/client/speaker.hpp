@@ -66,6 +66,11 @@ class client_speaker final : public client_engine {
     bool handle(std::span<std::byte const> whole, message_kind kind) override {
         for (auto const& [handled, handler] : handlers_)
             if (handled == kind) return call(handler, whole);
+        if constexpr (commanded<Codec>)
+            if (kind == heartbeat_command) {
+                answer_heartbeat(whole);
+                return true;
+            }
         return any_handler_ && call(any_handler_, whole);
     }
 

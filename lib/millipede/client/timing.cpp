@@ -28,6 +28,22 @@ class client_engine::heartbeat_request final : public exchange {
     client_engine* owner_; // which owns this
 };
 
+class client_engine::heartbeat_answer final : public exchange {
+  public:
+    explicit heartbeat_answer(std::vector<std::byte> message) : exchange{std::move(message)} {
+        of_user = false;
+    }
+    error_code complete(std::span<std::byte const>) override { return {}; }
+    void fail(error_code const&) override {}
+    void on_cancel(std::function<void()>) override {}
+};
+
+void client_engine::answer_heartbeat(std::span<std::byte const> question) {
+    if (sent_ != output_.size()) return;
+    hand_over(std::make_unique<heartbeat_answer>(
+        std::vector<std::byte>{question.begin(), question.end()}));
+}
+
 void client_engine::arm(moment when) {
     if (when >= armed_) return;
     armed_ = when;

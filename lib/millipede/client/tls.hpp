@@ -41,6 +41,7 @@ class client_tls {
     /// library is built without TLS.
     explicit client_tls(client_tls_options wanted);
 
+    /// As they were given.
     client_tls_options const& options() const noexcept { return loaded_->options; }
     /// OpenSSL's object, for settings that have no option here; not after the first connection.
     ssl_ctx_st* native_handle() const noexcept { return loaded_->context.get(); }

@@ -54,6 +54,7 @@ class service;
 /// a handler.
 class basic_server {
   public:
+    /// That of an io_context.
     using executor_type = boost::asio::io_context::executor_type;
 
     basic_server(basic_server const&) = delete;
@@ -124,6 +125,7 @@ class basic_server {
         return (*workers_)[worker].context().get_executor();
     }
 
+    /// How many there are; after the server has been made.
     std::uint32_t worker_count() const noexcept { return limits_.workers; }
 
     /// The options in force, with numbers in place of "automatic".
@@ -150,6 +152,7 @@ class basic_server {
     /// \returns mailbox_full, when a worker has `options::broadcast_capacity` of them waiting, or
     ///          `options::mailbox_max_bytes`: then nobody gets it; not_running; or success.
     error_code broadcast(payload const& message);
+    /// \overload
     error_code broadcast(payload const& message, overflow_policy policy);
 
     // Groups (rooms): connections that get what is sent to the group. Any thread may call these,
@@ -173,10 +176,12 @@ class basic_server {
     /// \returns stale_connection, mailbox_full, not_running or success.
     /// \throws std::invalid_argument for no group, and for one of another server; so do the others.
     error_code join(group const& room, connection_id who);
+    /// \overload
     error_code join(group const& room, basic_connection const& who);
 
     /// Has it leave. To be in no longer, or never, does nothing. Returns as `join` does.
     error_code leave(group const& room, connection_id who);
+    /// \overload
     error_code leave(group const& room, basic_connection const& who);
 
     /// Sends to all that are in the group, as `broadcast` sends to all: encoded once, one request
@@ -184,6 +189,7 @@ class basic_server {
     /// \returns mailbox_full, when one of these workers has `options::broadcast_capacity` of both
     ///          waiting: then nobody gets it; not_running; or success.
     error_code send(group const& room, payload const& message);
+    /// \overload
     error_code send(group const& room, payload const& message, overflow_policy policy);
 
     // The same with completion tokens of Asio's. Any thread. Handlers run on their associated
@@ -228,6 +234,7 @@ class basic_server {
             token);
     }
 
+    /// \cond
   protected:
     explicit basic_server(options wanted);
 
@@ -260,6 +267,8 @@ class basic_server {
     bool offer(std::unique_ptr<detail::offload_request> request, offload_order order) {
         return offload_->offer(std::move(request), order);
     }
+
+    /// \endcond
 
   private:
     template <class Session, codec Codec>

@@ -9,10 +9,23 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 
 namespace millipede {
+
+namespace detail {
+
+/// A codec that makes a message of a command and its data, as frames have.
+template <class Codec>
+concept encodes_commands = requires(Codec const& codec) {
+    { codec.encode(std::uint16_t{}, std::span<std::byte const>{}) } -> std::same_as<payload>;
+};
+
+} // namespace detail
 
 /// Whatever a server's services have in common.
 class basic_service {
@@ -36,9 +49,13 @@ class service final : public basic_service {
     using dispatcher_type = detail::dispatcher<Session, Codec>;
 
   public:
+    /// What is kept per connection.
     using session_type = Session;
+    /// How bytes become messages here.
     using codec_type = Codec;
+    /// What handlers get.
     using connection_type = connection<Session, Codec>;
+    /// The codec's messages.
     using message_type = typename Codec::message_type;
 
     /// By `server::listen`. The server outlives it.
@@ -46,11 +63,26 @@ class service final : public basic_service {
         auto speaker = std::make_unique<dispatcher_type>(std::move(settings));
         dispatcher_ = speaker.get();
         owner.keep(std::move(speaker));
+        if constexpr (detail::encodes_commands<Codec>)
+            if (owner.limits().heartbeat_interval > std::chrono::milliseconds::zero()) {
+                dispatcher_->heartbeat = dispatcher_->get_codec().encode(
+                    heartbeat_command, std::span<std::byte const>{});
+                on(heartbeat_command, [](connection_type&, message_type const&) {});
+            }
+    }
+
+    /// The message that its silent connections are asked by, with `options::heartbeat_interval`:
+    /// for codecs with commands as `server::set_heartbeat` says; others must name one.
+    template <encodable<Codec> Message>
+    void set_heartbeat(Message const& question) {
+        auto& dispatcher = before_start("set_heartbeat()");
+        dispatcher.heartbeat = connection_type::encode_payload(dispatcher.get_codec(), question);
     }
 
     /// Listens at one more place. \throws as `server::listen`
     void listen(listen_options where) { server_->listen(*dispatcher_, std::move(where)); }
 
+    /// As `server::on`.
     template <message Message, class Handler>
         requires std::invocable<Handler&, connection_type&, Message const&>
     void on(Handler handler) {
@@ -62,29 +94,35 @@ class service final : public basic_service {
                    connection.close(errc::bad_message);
            });
     }
+    /// As `server::on`.
     template <class Handler>
         requires std::invocable<Handler&, connection_type&, message_type const&>
     void on(std::uint16_t command, Handler handler) {
         before_start("on()").handler_of(command) = std::move(handler);
     }
+    /// As `server::on_message`.
     template <class Handler>
         requires std::invocable<Handler&, connection_type&, message_type const&>
     void on_message(Handler handler) {
         before_start("on_message()").any_handler = std::move(handler);
     }
+    /// As `server::on_open`.
     template <class Handler>
         requires std::invocable<Handler&, connection_type&>
     void on_open(Handler handler) { before_start("on_open()").open_handler = std::move(handler); }
+    /// As `server::on_close`.
     template <class Handler>
         requires std::invocable<Handler&, connection_type&, error_code const&>
     void on_close(Handler handler) {
         before_start("on_close()").close_handler = std::move(handler);
     }
+    /// As `server::on_drain`.
     template <class Handler>
         requires std::invocable<Handler&, connection_type&, std::chrono::milliseconds>
     void on_drain(Handler handler) {
         before_start("on_drain()").drain_handler = std::move(handler);
     }
+    /// As `server::on_overflow`.
     template <class Handler>
         requires std::invocable<Handler&, connection_type&, overflow_event const&>
     void on_overflow(Handler handler) {
@@ -113,10 +151,12 @@ class service final : public basic_service {
         return server_->begin_broadcast(
             [&] { return std::make_unique<filtered>(bytes, policy, *dispatcher_, filter); });
     }
+    /// \overload
     template <encodable<Codec> Message, std::predicate<connection_type const&> Filter>
     error_code broadcast(Message const& message, Filter filter) {
         return broadcast(message, std::move(filter), server_->limits().overflow);
     }
+    /// \overload
     template <encodable<Codec> Message>
     error_code broadcast(Message const& message) {
         return broadcast(message, [](connection_type const&) { return true; });

@@ -14,6 +14,7 @@ namespace millipede {
 /// until the handler returns.
 class fixed_codec {
   public:
+    /// The bytes of one message.
     using message_type = std::span<std::byte const>;
 
     /// \param size of every message, in bytes: 1 to 1 GiB. \throws std::invalid_argument
@@ -23,8 +24,10 @@ class fixed_codec {
                                         " is not in 1 to 1073741824"};
     }
 
+    /// The size of every message.
     std::size_t size_max() const noexcept { return size_; }
 
+    /// See `codec`.
     decode_result decode(std::span<std::byte const> input, message_type& data) const noexcept {
         if (input.size() < size_) return decode_result::incomplete(size_);
         data = input.first(size_);
@@ -39,6 +42,7 @@ class fixed_codec {
                                     " bytes where all have " + std::to_string(size_)};
         sink.append(data);
     }
+    /// The same for text.
     template <byte_sink Sink>
     void encode(std::string_view text, Sink& sink) const {
         encode(as_bytes(text), sink);

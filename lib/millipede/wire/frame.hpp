@@ -27,6 +27,10 @@ static_assert(sizeof(frame_head) == 8 && alignof(frame_head) == 1);
 /// Commands from here on are events inside MarioTCP and can never be sent.
 inline constexpr std::uint16_t reserved_commands_begin = 0xfffc;
 
+/// "Are you there?": what a silent connection is asked by default (`options::heartbeat_interval`).
+/// Its peer does well to send the frame back.
+inline constexpr std::uint16_t heartbeat_command = 0x6103;
+
 /// One frame where it was received: valid until the handler returns.
 struct frame {
     std::span<std::byte const> whole{}; ///< Head and data, as on the wire.

@@ -16,8 +16,10 @@ namespace millipede {
 /// is its bytes without that number, valid until the handler returns; it may be empty.
 class length_prefixed_codec {
   public:
+    /// The bytes of one message, without the length.
     using message_type = std::span<std::byte const>;
 
+    /// What a service agrees on with its clients.
     struct settings {
         /// Of the length: 8, 16, 32 or 64.
         unsigned bits = 32;
@@ -41,8 +43,10 @@ class length_prefixed_codec {
     }
     length_prefixed_codec() : length_prefixed_codec{settings{}} {}
 
+    /// With the length.
     std::size_t size_max() const noexcept { return prefix_size() + settings_.data_max; }
 
+    /// See `codec`.
     decode_result decode(std::span<std::byte const> input, message_type& data) const noexcept {
         if (input.size() < prefix_size()) return decode_result::incomplete(prefix_size());
         std::uint64_t length = 0;
@@ -69,6 +73,7 @@ class length_prefixed_codec {
         sink.append(std::span{prefix}.first(prefix_size()));
         if (!data.empty()) sink.append(data);
     }
+    /// The same for text.
     template <byte_sink Sink>
     void encode(std::string_view text, Sink& sink) const {
         encode(as_bytes(text), sink);

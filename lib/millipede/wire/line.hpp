@@ -22,13 +22,16 @@ enum class line_ending {
 /// ending, valid until the handler returns; any bytes may stand in it but the ending.
 class line_codec {
   public:
+    /// One line, without its ending.
     using message_type = std::span<std::byte const>;
 
+    /// What a service agrees on with its clients.
     struct settings {
         /// The longest line, its ending included: 2 to 65,536 bytes. (An incomplete line is looked
         /// through again with each piece that comes, as a codec keeps nothing: so it must be
         /// short.)
         std::uint32_t size_max = 8'192;
+        /// What ends a line.
         line_ending ending = line_ending::lf;
     };
 
@@ -40,8 +43,10 @@ class line_codec {
     }
     line_codec() : line_codec{settings{}} {}
 
+    /// With the ending.
     std::size_t size_max() const noexcept { return settings_.size_max; }
 
+    /// See `codec`.
     decode_result decode(std::span<std::byte const> input, message_type& line) const noexcept {
         auto const* begin = reinterpret_cast<char const*>(input.data());
         std::string_view text{begin, std::min(input.size(), size_max())};
@@ -71,6 +76,7 @@ class line_codec {
         if (!text.empty()) sink.append(as_bytes(text));
         sink.append(as_bytes(ending));
     }
+    /// The same for bytes.
     template <byte_sink Sink>
     void encode(std::span<std::byte const> text, Sink& sink) const {
         encode(std::string_view{reinterpret_cast<char const*>(text.data()), text.size()}, sink);

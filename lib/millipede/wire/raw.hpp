@@ -15,6 +15,7 @@ namespace millipede {
 /// server's buffers have cut it. Valid until the handler returns.
 class raw_codec {
   public:
+    /// What one read brought, or a part of it.
     using message_type = std::span<std::byte const>;
 
     /// \param size_max what comes at once is given in pieces of at most so many bytes: 1 to 1 GiB.
@@ -25,8 +26,10 @@ class raw_codec {
                                         " is not in 1 to 1073741824"};
     }
 
+    /// The most that a message has.
     std::size_t size_max() const noexcept { return size_max_; }
 
+    /// See `codec`.
     decode_result decode(std::span<std::byte const> input, message_type& data) const noexcept {
         if (input.empty()) return decode_result::incomplete(1);
         data = input.first(std::min(input.size(), size_max()));
@@ -38,6 +41,7 @@ class raw_codec {
     void encode(std::span<std::byte const> data, Sink& sink) const {
         if (!data.empty()) sink.append(data);
     }
+    /// The same for text.
     template <byte_sink Sink>
     void encode(std::string_view text, Sink& sink) const {
         encode(as_bytes(text), sink);

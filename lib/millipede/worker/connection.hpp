@@ -20,8 +20,10 @@ namespace millipede {
 /// `server::send`.
 class basic_connection {
   public:
+    /// That of an io_context.
     using executor_type = boost::asio::io_context::executor_type;
 
+    /// Made by the worker.
     basic_connection(detail::worker& owner, detail::connection_record& record) noexcept
         : worker_{&owner}, record_{&record} {}
     basic_connection& operator=(basic_connection const&) = delete;
@@ -75,6 +77,7 @@ class basic_connection {
     /// `remote_endpoint` answers address_family_not_supported; "unknown" when it has gone.
     std::string peer_name() const { return worker_->peer_name(*record_); }
 
+    /// \cond
   protected:
     basic_connection(basic_connection const&) noexcept = default;
 
@@ -98,6 +101,7 @@ class basic_connection {
     detail::connection_record& record() const noexcept { return *record_; }
     detail::worker& owner() const noexcept { return *worker_; }
     void* session_memory() const noexcept { return worker_->pool().session_of(*record_); }
+    /// \endcond
 
   private:
     detail::worker* worker_;

@@ -43,7 +43,9 @@ class conversation {
     using state_type = detail::conversation_state<Session, Codec>;
 
   public:
+    /// That of an io_context.
     using executor_type = boost::asio::io_context::executor_type;
+    /// The codec's messages.
     using message_type = typename Codec::message_type;
 
     /// Made by the server.
@@ -51,10 +53,12 @@ class conversation {
         : state_{std::move(state)} {
         state_->add_handle();
     }
+    /// One more handle to the same connection.
     conversation(conversation const& other) noexcept : state_{other.state_} {
         if (state_) state_->add_handle();
     }
     conversation(conversation&&) noexcept = default;
+    /// Lets go of one connection and holds another.
     conversation& operator=(conversation other) noexcept {
         std::swap(state_, other.state_);
         return *this;
@@ -69,11 +73,13 @@ class conversation {
     executor_type get_executor() const noexcept { return state_->get_executor(); }
     /// The index of its worker, from 0: what `per_worker` counts by.
     std::uint32_t worker_index() const noexcept { return state_->id().worker(); }
+    /// The server's codec.
     Codec const& get_codec() const noexcept { return state_->get_codec(); }
 
     /// What the server keeps per connection. After the end of the connection it is here, at
     /// another address, as long as there is a handle.
     Session& session() const noexcept { return state_->session(); }
+    /// The session's members.
     Session* operator->() const noexcept { return &session(); }
 
     /// Whether the connection has not ended.

@@ -32,9 +32,11 @@ class dispatcher;
 template <class Session = no_session, codec Codec = frame_codec>
 class connection : public basic_connection {
   public:
+    /// What the server keeps for it.
     Session& session() const noexcept {
         return *std::launder(static_cast<Session*>(session_memory()));
     }
+    /// The session's members.
     Session* operator->() const noexcept { return &session(); }
 
     using basic_connection::send;
@@ -74,6 +76,7 @@ class connection : public basic_connection {
         return basic_connection::send(codec_->encode(command, data));
     }
 
+    /// The server's codec.
     Codec const& get_codec() const noexcept { return *codec_; }
 
     /// A message encoded once, to be sent to many.

@@ -75,6 +75,7 @@ class group {
     /// no group. Any thread.
     std::size_t size() const noexcept { return state_ ? state_->size() : 0; }
 
+    /// Whether it is a group at all.
     explicit operator bool() const noexcept { return state_ != nullptr; }
     friend bool operator==(group const&, group const&) noexcept = default;
 
