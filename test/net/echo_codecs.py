@@ -10,7 +10,7 @@ piece goes out only when the server has read the one before.
 import struct
 import unittest
 
-from harness import CRLF, NetTest, echo, frame
+from harness import CRLF, NetTest, echo, frame, wait_until
 
 
 def length_prefixed(data, form=">I"):
@@ -119,7 +119,9 @@ class OverLong(EchoTest):
         self.assert_stream_ends(client, good)
         other.send(good)
         self.assertEqual(other.receive(len(good)), good)
-        self.assertEqual(len(server.log("warning", contains="bad size; connection closed")), 1)
+        wait_until(lambda: server.log("warning", contains="bad size; connection closed"),
+                   "the log to say why")
+        self.assertEqual(len(server.log("warning", contains="connection closed")), 1)
 
     def test_line(self):
         self.check(b"1234567\n", b"12345678\n", codec="line")

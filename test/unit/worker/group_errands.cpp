@@ -242,9 +242,9 @@ BOOST_AUTO_TEST_CASE(a_worker_that_ends_lets_go_of_all) {
         the.subject.context().poll_one(); // walks a slice
         the.join(the.ids[0]);             // is not even taken
         BOOST_TEST(room->size() == 1'501U);
-        BOOST_TEST(!places.enter());
+        BOOST_TEST(!places.enter(0));
     }
-    BOOST_TEST(places.enter());
+    BOOST_TEST(places.enter(0));
     BOOST_TEST(room->size() == 0U);
     BOOST_TEST(room->use_count() == 1U);
 }
