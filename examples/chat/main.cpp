@@ -87,7 +87,7 @@ class chat {
 
     // A guest that reads too slowly misses lines; it does not hold up the others.
     void tell(group const& room, std::uint16_t command, std::string_view text) {
-        auto failure = server_.send(room, frame_codec{}.encode(command, as_bytes(text)),
+        auto failure = server_.send(room, server_.encode(command, as_bytes(text)),
                                     overflow_policy::drop_oldest);
         if (failure) log(warning) << "a line was lost: " << failure.message();
     }

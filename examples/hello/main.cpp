@@ -10,7 +10,7 @@
 #include <iostream>
 #include <string>
 
-struct say_hello { // from the client, and back to it with the greeting
+struct say_hello { // from the client; the reply has the same command, and text as data
     static constexpr std::uint16_t command = 0x6111;
     char name[16];
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// The online-count service with callbacks: who is logged in, in one number. Beside it stands the
-// same as a coroutine per connection, ../online_coroutine.
+// The online-count service with callbacks: who is logged in, in one number. Beside it stands its
+// like with a coroutine per connection, ../online_coroutine.
 //
 //     example-online-callbacks 127.0.0.1:8090
 #include <millipede/server.hpp>

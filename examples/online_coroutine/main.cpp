@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The online-count server with a coroutine per connection: who is logged in, in one number. It
-// speaks as server/online does, which has the same in callbacks.
+// speaks as server/online does, but wants the login first.
 //
 //     example-online-coroutine --listen 127.0.0.1:8082
 #include <millipede/server.hpp>
@@ -40,8 +40,8 @@ class online_visitor {
     single_writer<std::int64_t>* count_;
 };
 
-// Who says anything before the login, or anything else but a ping after it, is sent away. What
-// ends the connection (the peer, a timeout, the server's end) leaves as an exception.
+// Who says anything before the login, or anything but a login or an echo after it, is sent away.
+// What ends the connection (the peer, a timeout, the server's end) leaves as an exception.
 awaitable<void> serve(conversation<> peer, per_worker<std::int64_t>& online) {
     co_await peer.async_receive<login_request>();
     online_visitor here{online, peer};

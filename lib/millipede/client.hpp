@@ -22,8 +22,8 @@ namespace millipede {
 /// and comes back when its connection has ended. Cheap when idle: no buffer, one timer, about 2 KB
 /// of user memory; thousands of clients may share an executor.
 ///
-/// A server's heartbeat (`heartbeat_command`) is answered without a word to the user, unless `on`
-/// has a handler for it.
+/// A server's heartbeat (`millipede::heartbeat_command`) is answered without a word to the user,
+/// unless `on` has a handler for it.
 ///
 /// Thread contract: as for Asio's sockets, one thread at a time: all members are called on the
 /// client's executor (an io_context that one thread runs, or a strand), where handlers are called

@@ -44,7 +44,7 @@ class server : public basic_server {
     /// The codec's messages.
     using message_type = typename Codec::message_type;
 
-    /// \throws invalid_option
+    /// Raises the process's soft descriptor limit to its hard one. \throws invalid_option
     explicit server(options wanted, Codec settings = Codec{})
         : basic_server{std::move(wanted)}, dispatcher_{std::move(settings)} {
         speak(dispatcher_);
@@ -218,8 +218,8 @@ class server : public basic_server {
     /// \overload
     using basic_server::send;
 
-    /// Encodes a message and sends it to a connection of the server's own codec. Any thread; see
-    /// `basic_server::send`.
+    /// Encodes a message and sends it to a connection of the server's own codec. The id must be of
+    /// such a one: unlike `post`, this does not look. Any thread; see `basic_server::send`.
     template <class Message>
         requires requires(Codec const& codec, Message const& message, counting_sink& sink) {
             codec.encode(message, sink);
@@ -232,7 +232,8 @@ class server : public basic_server {
         return send(id, encode(message), policy);
     }
 
-    /// Encodes a message once and sends it to a group. Any thread; see `basic_server::send`.
+    /// Encodes a message once and sends it to a group. Every member gets these bytes, whatever its
+    /// codec: keep those of different codecs apart. Any thread; see `basic_server::send`.
     template <encodable<Codec> Message>
     error_code send(group const& room, Message const& message) {
         return send(room, encode(message));
@@ -281,6 +282,15 @@ class server : public basic_server {
         return connection_type::encode_payload(dispatcher_.get_codec(), message);
     }
 
+    /// The same for a command and its data, where the codec has commands.
+    payload encode(std::uint16_t command,
+                   std::span<std::byte const> data) const requires detail::encodes_commands<Codec> {
+        return dispatcher_.get_codec().encode(command, data);
+    }
+
+    /// The server's own codec.
+    Codec const& get_codec() const noexcept { return dispatcher_.get_codec(); }
+
     using basic_server::async_send;
     /// Encodes a message and sends it to a connection: see `basic_server::async_send`.
     template <encodable<Codec> Message, boost::asio::completion_token_for<void(error_code)> Token>
@@ -289,10 +299,13 @@ class server : public basic_server {
     }
 
     using basic_server::async_broadcast;
-    /// Encodes a message and broadcasts it: see `basic_server::async_broadcast`.
+    /// Encodes a message and broadcasts it to the connections of the server's own codec: see
+    /// `basic_server::async_broadcast`.
     template <encodable<Codec> Message, boost::asio::completion_token_for<void(error_code)> Token>
     auto async_broadcast(Message const& message, Token&& token) {
-        return async_broadcast(encode(message), std::forward<Token>(token));
+        return async_broadcast(
+            encode(message), [](connection_type const&) { return true; },
+            std::forward<Token>(token));
     }
     /// The same for connections that `filter` chooses, as in `broadcast`.
     template <std::predicate<connection_type const&> Filter,

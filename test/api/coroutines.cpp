@@ -866,7 +866,7 @@ BOOST_AUTO_TEST_CASE(an_idle_one_costs_little) {
         return ::mallinfo2().uordblks;
     };
     heap_with(100); // whatever is made once
-    auto each = (heap_with(500) - heap_with(100)) / 400.0;
+    auto each = static_cast<double>(heap_with(500) - heap_with(100)) / 400;
     BOOST_TEST_MESSAGE("heap of an idle coroutine connection: " << each << " bytes");
     BOOST_TEST(each < 1'600);
     BOOST_TEST(each > 100);

@@ -8,6 +8,7 @@
 #include <millipede/wire/line.hpp>
 #include <millipede/wire/raw.hpp>
 
+#include <boost/asio/use_future.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <array>
@@ -275,6 +276,8 @@ BOOST_AUTO_TEST_CASE(a_broadcast_of_a_message_reaches_those_who_understand_it) {
     BOOST_TEST(!server.broadcast(greeting{1}).failed());
     BOOST_TEST(!server.broadcast(greeting{2}, drop_oldest).failed());
     BOOST_TEST(!server.broadcast(greeting{3}, none).failed());
+    auto awaited = server.async_broadcast(greeting{4}, boost::asio::use_future);
+    awaited.get();
     BOOST_TEST(!both.lines.broadcast("one"s).failed());
     BOOST_TEST(!both.lines.broadcast("none"s, none).failed());
     BOOST_TEST(!both.lines
@@ -283,7 +286,8 @@ BOOST_AUTO_TEST_CASE(a_broadcast_of_a_message_reaches_those_who_understand_it) {
                     .failed());
     // Bytes as they stand go to all.
     BOOST_TEST(!server.broadcast(millipede::payload{millipede::as_bytes("raw\n")}).failed());
-    auto expected = test::frame(9, "\1\0"s) + test::frame(9, "\2\0"s) + "raw\n";
+    auto expected =
+        test::frame(9, "\1\0"s) + test::frame(9, "\2\0"s) + test::frame(9, "\4\0"s) + "raw\n";
     BOOST_TEST((framed.read(expected.size()) == expected));
     BOOST_TEST(lined.read(12) == "one\ntwo\nraw\n");
 }

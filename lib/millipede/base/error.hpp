@@ -14,21 +14,22 @@ using boost::system::error_code;
 /// Why a connection ended or a call was refused: Millipede's own codes. Errors of the system
 /// (`ECONNRESET` and the like) arrive unchanged, in their own category.
 enum class errc {
-    closed_by_peer = 1,    ///< The peer ended its stream.
-    closed_by_server,      ///< A handler called `connection::close()`.
-    idle_timeout,          ///< Nothing was read for `options::idle_timeout`.
-    write_timeout,         ///< The peer took nothing for `options::write_timeout`.
-    bad_magic,             ///< A frame did not begin with the protocol's magic.
-    bad_size,              ///< A message's size is above the limit, or a frame's below its head's.
-    unknown_command,       ///< No handler takes this command, or it is reserved.
-    bad_message,           ///< A message's data does not fit its type (a wrong length).
-    handler_failed,        ///< A handler let an exception escape.
-    output_full,           ///< The bound of unsent output was reached and the policy was to close.
-    buffers_exhausted,     ///< The worker's budget for input and output buffers was used up.
-    no_memory,             ///< The system had no memory for what the connection needed.
-    stopping,              ///< The server stops.
-    stale_connection,      ///< A `connection_id` that no longer names a live connection.
-    mailbox_full,          ///< The worker has `options::mailbox_capacity` requests waiting.
+    closed_by_peer = 1, ///< The peer ended its stream.
+    closed_by_server,   ///< A handler called `close()`, or a coroutine ended.
+    idle_timeout,       ///< Nothing was read for `options::idle_timeout`.
+    write_timeout,      ///< The peer took nothing for `options::write_timeout`.
+    bad_magic,          ///< A frame did not begin with the protocol's magic.
+    bad_size,           ///< A message's size is above the limit, or a frame's below its head's.
+    unknown_command,    ///< No handler takes this command, or it is reserved.
+    bad_message,        ///< A message's data does not fit its type (a wrong length).
+    handler_failed,     ///< A handler let an exception escape.
+    output_full,        ///< The bound of unsent output was reached and the policy was to close.
+    buffers_exhausted,  ///< The worker's budget for input and output buffers was used up.
+    no_memory,          ///< The system had no memory for what the connection needed.
+    stopping,           ///< The server stops.
+    stale_connection,   ///< A `connection_id` that no longer names a live connection.
+    /// Too much waits for a worker: `mailbox_capacity`, `mailbox_max_bytes`, `broadcast_capacity`.
+    mailbox_full,
     not_running,           ///< The server has not been started, or has ended.
     first_message_timeout, ///< No complete message came for `options::first_message_timeout`.
     message_timeout,       ///< A message was begun, and not complete in `options::message_timeout`.

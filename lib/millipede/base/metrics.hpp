@@ -46,10 +46,10 @@ struct basic_metrics {
     Cell opened{};          ///< Connections that began: on_open was called.
     Cell closed{};          ///< Connections that ended, for the reasons that follow.
     Cell closed_by_peer{};  ///< ... because the peer ended its stream.
-    Cell timeouts{};        ///< ... because of an idle or a write timeout.
+    Cell timeouts{};        ///< ... because of a timeout: idle, write, of a message.
     Cell errors{};          ///< ... because of an error of the system, such as a reset.
     Cell refused_frames{};  ///< ... because the peer sent what the protocol does not allow.
-    Cell shed{};            ///< ... to protect the others: output or buffers full.
+    Cell shed{};            ///< ... to protect the others: something was full.
     Cell stopped{};         ///< ... because the server stopped.
     Cell closed_by_server{}; ///< ... because a handler closed it.
     Cell handler_failures{}; ///< ... because a handler let an exception escape.
@@ -61,7 +61,7 @@ struct basic_metrics {
     Cell messages_dropped{};        ///< Messages not sent because the connection's output was full.
     Cell writes_blocked{};          ///< Times that a peer took no more and output had to be queued.
     Cell stale_requests{};          ///< Sends, posts, joins, leaves: of one that had ended.
-    Cell callback_failures{};       ///< Exceptions from on_close, every() or a posted function.
+    Cell callback_failures{};       ///< Exceptions from on_close, every(), filters, posts.
     Cell bytes_dropped{};           ///< The size of `messages_dropped`.
     Cell messages_dropped_newest{}; ///< Of `messages_dropped`, those sent with `drop_newest` ...
     Cell messages_dropped_oldest{}; ///< ... and those with `drop_oldest`.

@@ -121,8 +121,8 @@ struct options {
     std::uint32_t mailbox_capacity = 65'536;
 
     /// Broadcasts and sends to groups that may wait for one worker or be under way there; more are
-    /// refused
-    /// (`errc::mailbox_full`), so that a publisher faster than the workers cannot eat the memory.
+    /// refused (`errc::mailbox_full`), so that a publisher faster than the workers cannot eat the
+    /// memory.
     std::uint32_t broadcast_capacity = 1'024;
 
     /// Bytes of messages that may wait in one worker's mailbox, and as many in the broadcasts that

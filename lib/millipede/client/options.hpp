@@ -50,8 +50,10 @@ struct client_options {
     /// `heartbeat_timeout` after its last byte. At least 1 ms.
     std::chrono::milliseconds heartbeat_timeout = std::chrono::seconds{5};
 
-    /// The frame that asks, without data; the server must answer with a frame of the same command.
-    /// Default: the echo of millipede-online. Codecs without commands have `heartbeat_message`.
+    /// The frame that asks, without data; the server must have a handler that answers with a frame
+    /// of the same command: without one it closes the connection. Default: the echo of
+    /// millipede-online. Not the server's own question, `millipede::heartbeat_command`. Codecs
+    /// without commands have `heartbeat_message`.
     std::uint16_t heartbeat_command = 0x6102;
 
     /// Comes back by itself. Off: the end of the connection is the end of the client, until the

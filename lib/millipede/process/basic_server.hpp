@@ -35,6 +35,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,7 +98,8 @@ class basic_server {
     /// How the end went; after `run()` has returned. It is logged, too.
     drain_report const& drained() const noexcept { return report_; }
 
-    /// Runs `f` on the thread of `run()` every `period`, until the end.
+    /// Runs `f` on the thread of `run()` every `period`, until the end. Before the start.
+    /// \throws std::logic_error after it; std::invalid_argument when the period is not positive.
     void every(std::chrono::milliseconds period, std::function<void()> f);
 
     /// Where the server listens by TCP, with the ports that the system picked; after `start()`.
@@ -121,7 +123,9 @@ class basic_server {
 
     /// The executor of a worker's thread, by its index from 0; after `start()`. For what lives
     /// beside its connections: timers, sockets, coroutines.
+    /// \throws std::logic_error before the start
     executor_type get_executor(std::uint32_t worker) {
+        if (!workers_) throw std::logic_error{"get_executor(worker) before the start"};
         return (*workers_)[worker].context().get_executor();
     }
 
@@ -136,7 +140,9 @@ class basic_server {
 
     /// Sends to a connection. Any thread. That the message was accepted does not mean that the
     /// connection is still there when the worker comes to it: `metrics().stale_requests` counts.
-    /// \returns stale_connection, mailbox_full, output_full, no_memory, not_running or success.
+    /// \returns stale_connection, mailbox_full, output_full (also when the connection is ending, or
+    ///          its worker's buffers are exhausted), no_memory, not_running or success; from
+    ///          another thread than the connection's only those that need not look at it.
     /// \throws std::bad_alloc when there is no memory for the request to the worker.
     error_code send(connection_id id, payload message);
     /// The same for a whole message with a policy of its own in place of `options::overflow`.

@@ -43,7 +43,7 @@ class basic_service {
 ///     lines.on_message([](auto& connection, auto line) { connection.send(line); });
 ///
 /// Handlers are those of a server, for the connections of these listeners; see there. They are set
-/// before the start.
+/// before the start. Work that is offloaded, and conversations, the server's own codec alone has.
 template <class Session, codec Codec>
 class service final : public basic_service {
     using dispatcher_type = detail::dispatcher<Session, Codec>;
@@ -135,8 +135,8 @@ class service final : public basic_service {
         return connection_type::encode_payload(dispatcher_->get_codec(), message);
     }
 
-    /// Encodes a message and sends it to one of these connections. Any thread; see
-    /// `basic_server::send`.
+    /// Encodes a message and sends it to one of these connections. The id must be of such a one:
+    /// unlike `post`, this does not look. Any thread; see `basic_server::send`.
     template <encodable<Codec> Message>
     error_code send(connection_id id, Message const& message) {
         return server_->send(id, encode(message));
