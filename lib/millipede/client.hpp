@@ -23,7 +23,8 @@ namespace millipede {
 /// of user memory; thousands of clients may share an executor.
 ///
 /// A server's heartbeat (`millipede::heartbeat_command`) is answered without a word to the user,
-/// unless `on` has a handler for it.
+/// unless `on` has a handler for it. Without commands nobody can tell such a question from a reply:
+/// let no server ask (`set_heartbeat`) clients that send requests by such a codec.
 ///
 /// Thread contract: as for Asio's sockets, one thread at a time: all members are called on the
 /// client's executor (an io_context that one thread runs, or a strand), where handlers are called

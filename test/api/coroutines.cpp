@@ -580,6 +580,7 @@ BOOST_AUTO_TEST_CASE(a_drain_waits_for_its_answers) {
 BOOST_AUTO_TEST_CASE(the_deadline_does_not_wait_for_them) {
     auto wanted = quiet_options();
     wanted.stop_timeout = 200ms;
+    wanted.workers = 1; // each of its coroutines is told
     std::atomic<int> living = 0;
     recorded<error_code> ends;
     running_server<> host{wanted};
@@ -593,13 +594,51 @@ BOOST_AUTO_TEST_CASE(the_deadline_does_not_wait_for_them) {
         }
     });
     host.start();
-    auto client = host.connect();
-    client.send(test::frame(echo));
-    BOOST_TEST(eventually([&] { return host.server.metrics().messages_received == 1; }));
+    std::vector<test::raw_client> clients;
+    for (int count = 0; count < 3; ++count) {
+        clients.push_back(host.connect());
+        clients.back().send(test::frame(echo));
+    }
+    BOOST_TEST(eventually([&] { return host.server.metrics().messages_received == 3; }));
     host.stop();
-    BOOST_TEST(host.server.drained().cut == 1U);
+    BOOST_TEST(host.server.drained().cut == 3U);
     BOOST_TEST(living == 0);
-    BOOST_TEST(ends.size() == 1U);
+    BOOST_TEST(ends.size() == 3U);
+}
+
+namespace {
+
+struct too_long { // no codec takes it
+    static constexpr std::uint16_t command = 7;
+    static std::optional<too_long> decode(std::span<std::byte const>) { return too_long{}; }
+    std::size_t data_size() const { return 100'000; }
+    void encode(millipede::byte_sink auto&) const {}
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(what_the_codec_refuses_is_thrown_where_it_is_sent) {
+    running_server<> host;
+    recorded<std::string> caught;
+    host.server.on_connection([&](talk peer) -> awaitable<void> {
+        auto asked = co_await peer.async_receive();
+        try {
+            co_await peer.async_send(too_long{});
+        } catch (std::length_error const&) {
+            caught.add("too long");
+        }
+        co_await peer.async_send(asked); // the connection is none the worse
+    });
+    host.start();
+    auto client = host.connect();
+    client.send(test::frame(echo, "hello"));
+    BOOST_TEST((client.read_frame() == test::frame(echo, "hello")));
+    BOOST_TEST(client.read_to_end().clean);
+    BOOST_TEST((caught.all() == std::vector<std::string>{"too long"}));
+    client.close();
+    auto begin = std::chrono::steady_clock::now();
+    host.stop();
+    BOOST_TEST((std::chrono::steady_clock::now() - begin < 15s)); // nobody is waited for
 }
 
 BOOST_AUTO_TEST_CASE(one_that_refuses_to_end_is_destroyed_with_the_server) {

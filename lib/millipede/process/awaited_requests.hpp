@@ -58,6 +58,8 @@ class awaited_broadcast final : public broadcast {
           result_{std::move(result)},
           part_{std::move(part)} {}
 
+    ~awaited_broadcast() override { leave_room(); } // first: whoever is told may send the next one
+
     bool reaches(basic_connection& connection, protocol const& speaker) override {
         return part_->reaches(connection, speaker);
     }

@@ -64,9 +64,7 @@ class errand {
   public:
     /// `bytes` is the size of the message that it brings.
     explicit errand(std::size_t bytes = 0) noexcept : bytes_{bytes} {}
-    virtual ~errand() {
-        if (room_) room_->leave(bytes_);
-    }
+    virtual ~errand() { leave_room(); }
     errand(errand const&) = delete;
     errand& operator=(errand const&) = delete;
 
@@ -82,6 +80,12 @@ class errand {
     virtual bool begin(worker&) noexcept { return true; }
     /// Goes on with it, and returns whether it is done; when not, the slice is over.
     virtual bool advance(worker& on, walk_slice& left) = 0;
+
+  protected:
+    /// Before the end of its life.
+    void leave_room() noexcept {
+        if (room_) std::exchange(room_, nullptr)->leave(bytes_);
+    }
 
   private:
     friend class broadcast_queue;

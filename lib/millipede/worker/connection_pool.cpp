@@ -163,7 +163,10 @@ void connection_pool::progress(connection_record& record, bool completed, bool r
 }
 
 void connection_pool::throttle(connection_record& record, std::uint32_t tick) noexcept {
-    move(record, tick, [&] { record.set(connection_record::throttled); });
+    move(record, tick, [&] {
+        record.set(connection_record::throttled);
+        record.clear(connection_record::asked); // it has sent something
+    });
 }
 
 void connection_pool::unthrottle(connection_record& record, std::uint32_t tick) noexcept {

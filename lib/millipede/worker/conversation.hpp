@@ -136,6 +136,10 @@ class conversation {
                                  boost::asio::use_awaitable_t<>>
         requires(encodable<Message, Codec> || std::same_as<Message, payload>)
     auto async_send(Message what, Token&& token = {}) const {
+        if constexpr (!std::same_as<Message, payload>) { // what an initiation throws nobody catches
+            counting_sink probe;
+            get_codec().encode(what, probe);
+        }
         return boost::asio::async_initiate<Token, void(error_code)>(sending{*this}, token,
                                                                     std::move(what));
     }

@@ -7,7 +7,9 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 
+#include <atomic>
 #include <concepts>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -23,17 +25,39 @@ concept talker = std::invocable<F const&, Conversation> &&
     (std::is_void_v<std::invoke_result_t<F const&, Conversation>> ||
      std::same_as<std::invoke_result_t<F const&, Conversation>, boost::asio::awaitable<void>>);
 
+/// Counts a coroutine for its worker as long as it lives, however it goes: some are destroyed
+/// without having ended.
+class coroutine_count {
+  public:
+    explicit coroutine_count(std::shared_ptr<std::atomic<std::uint32_t>> all) noexcept
+        : all_{std::move(all)} {
+        ++*all_;
+    }
+    coroutine_count(coroutine_count&&) noexcept = default;
+    coroutine_count& operator=(coroutine_count&&) = delete;
+    ~coroutine_count() { end(); }
+
+    void end() noexcept {
+        if (auto all = std::move(all_)) --*all;
+    }
+
+  private:
+    std::shared_ptr<std::atomic<std::uint32_t>> all_;
+};
+
 /// The end of a connection's coroutine is that of the connection.
 template <class Conversation, class State>
 struct coroutine_end {
     Conversation held;
     State* state;
+    coroutine_count counted;
 
     void operator()(std::exception_ptr thrown) {
         if (thrown)
             state->fail(thrown);
         else
             state->close(errc::closed_by_server);
+        counted.end();
         state->owner().coroutine_ended();
     }
 };
@@ -76,17 +100,12 @@ class talking_host final : public conversation_host<connection<Session, Codec>> 
         } else {
             auto& made = peer.state();
             auto slot = made.cancellation().slot();
-            coroutine_end<handle, state> end{peer, &made};
-            made.owner().coroutine_began();
-            try {
-                boost::asio::co_spawn(
-                    made.get_executor(),
-                    [this, peer = std::move(peer)]() mutable { return talk_(std::move(peer)); },
-                    boost::asio::bind_cancellation_slot(slot, std::move(end)));
-            } catch (...) {
-                made.owner().coroutine_ended();
-                throw;
-            }
+            coroutine_end<handle, state> end{peer, &made,
+                                             coroutine_count{made.owner().coroutines()}};
+            boost::asio::co_spawn(
+                made.get_executor(),
+                [this, peer = std::move(peer)]() mutable { return talk_(std::move(peer)); },
+                boost::asio::bind_cancellation_slot(slot, std::move(end)));
         }
     }
 

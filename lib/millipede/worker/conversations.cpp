@@ -23,7 +23,8 @@ void worker::settle_soon() noexcept {
     if (in_turn_ || std::exchange(settle_posted_, true)) return;
     post_reserved(context_, wakeups_.settle, [this] {
         settle_posted_ = false;
-        settle();
+        in_turn_ = true;
+        end_turn();
     });
 }
 
@@ -62,7 +63,6 @@ bool worker::answer_given(connection_id id) noexcept {
 }
 
 void worker::coroutine_ended() noexcept {
-    --coroutines_;
     if (!in_turn_) end_if_stopped();
 }
 
@@ -75,10 +75,9 @@ void worker::tell_room(connection_record& record) {
 // All connections have gone, and their coroutines have been told; what that has made ready runs
 // now. Who waits for something else nevertheless ends with the io_context.
 void worker::end_coroutines() {
-    if (coroutines_ == 0) return;
-    context_.restart();
-    for (int count = 0; coroutines_ != 0 && count < last_handlers_max; ++count)
+    for (int count = 0; *coroutines_ != 0 && count < last_handlers_max; ++count)
         try {
+            context_.restart(); // the end of one stops it again
             if (context_.poll_one() == 0) return;
         } catch (std::exception const& failure) {
             failed_late(failure.what());

@@ -236,7 +236,7 @@ void worker::cut_all() noexcept {
 }
 
 void worker::end_if_stopped() {
-    bool waits = coroutines_ != 0 && !cut_over_;
+    bool waits = *coroutines_ != 0 && !cut_over_;
     if (stopping_ && pool_.all().in_use() == 0 && !waits) context_.stop();
 }
 

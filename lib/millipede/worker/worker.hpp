@@ -173,8 +173,10 @@ class worker {
     bool answer_given(connection_id id) noexcept;
     /// The answer is of no use any more.
     void excuse(connection_id id) noexcept { owed_.settle(id); }
-    /// The worker's end waits for coroutines, until the deadline.
-    void coroutine_began() noexcept { ++coroutines_; }
+    /// How many coroutines there are: the worker's end waits for them, until the deadline. They
+    /// share the number, for some may outlive the worker.
+    auto const& coroutines() const noexcept { return coroutines_; }
+    /// One of them has ended.
     void coroutine_ended() noexcept;
 
     detail::output& out() noexcept { return output_; }
@@ -323,8 +325,8 @@ class worker {
     options const* limits_;
     std::span<protocol* const> protocols_;
     std::span<greeting const> greetings_;
-    std::uint32_t coroutines_ = 0; // before the context, whose end is that of the last of them
-    wakeups wakeups_;              // before the context, which gives back what is pending
+    std::shared_ptr<std::atomic<std::uint32_t>> coroutines_{new std::atomic<std::uint32_t>{0}};
+    wakeups wakeups_;                    // before the context, which gives back what is pending
     boost::asio::io_context context_{1}; // one thread runs it; any may post to it
     readiness ready_{context_};
     worker_metrics counters_;

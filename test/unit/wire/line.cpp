@@ -101,6 +101,10 @@ BOOST_AUTO_TEST_CASE(a_line_that_is_too_long_is_not_sent) {
     BOOST_TEST(encoded(codec_of(line_ending::lf, 8), "1234567"s) == "1234567\n");
     BOOST_CHECK_THROW(encoded(codec_of(line_ending::lf, 8), "12345678"s), std::length_error);
     BOOST_CHECK_THROW(encoded(codec_of(line_ending::crlf, 8), "1234567"s), std::length_error);
+    // As it came, and was taken.
+    BOOST_TEST(encoded(codec_of(line_ending::either, 8), "1234567"s) == "1234567\n");
+    BOOST_CHECK_THROW(encoded(codec_of(line_ending::either, 8), "123456\r"s), std::length_error);
+    BOOST_CHECK_THROW(encoded(codec_of(line_ending::either, 8), "12345678"s), std::length_error);
 }
 
 BOOST_AUTO_TEST_CASE(limits_have_limits) {

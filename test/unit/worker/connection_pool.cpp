@@ -315,6 +315,19 @@ BOOST_AUTO_TEST_CASE(who_is_asked_whether_it_is_there_is_idle_until_it_answers) 
     BOOST_TEST(pool.lingering.empty());
 }
 
+BOOST_AUTO_TEST_CASE(who_is_asked_and_then_sends_too_fast_is_there) {
+    auto pool = make_pool();
+    auto* fast = pool.open(0, 1);
+    auto fast_slot = slot_of(pool, *fast);
+    pool.ask(*fast);
+    pool.throttle(*fast, 5); // by messages that were read before
+    BOOST_TEST(pool.asked.empty());
+    BOOST_TEST(!fast->is(connection_record::asked));
+    pool.unthrottle(*fast, 6);
+    BOOST_TEST(pool.asked.empty());
+    BOOST_TEST(pool.idle.front() == fast_slot);
+}
+
 BOOST_AUTO_TEST_CASE(the_blocked_ones_are_in_the_order_of_their_output) {
     auto pool = make_pool();
     auto* small = pool.open(0, 0);
