@@ -50,10 +50,6 @@ class line_codec {
     decode_result decode(std::span<std::byte const> input, message_type& line) const noexcept {
         auto const* begin = reinterpret_cast<char const*>(input.data());
         std::string_view text{begin, std::min(input.size(), size_max())};
-        // What came with LF alone at the limit can be sent again.
-        if (settings_.ending == line_ending::either && text.size() + 1 == size_max() &&
-            !text.ends_with('\r'))
-            ending = cr_lf.substr(1);
         bool pairs_only = settings_.ending == line_ending::crlf;
         auto end = pairs_only ? text.find(cr_lf) : text.find('\n');
         if (end == std::string_view::npos)
@@ -71,6 +67,10 @@ class line_codec {
     template <byte_sink Sink>
     void encode(std::string_view text, Sink& sink) const {
         std::string_view ending = settings_.ending == line_ending::lf ? cr_lf.substr(1) : cr_lf;
+        // What came with LF alone at the limit can be sent again.
+        if (settings_.ending == line_ending::either && text.size() + 1 == size_max() &&
+            !text.ends_with('\r'))
+            ending = cr_lf.substr(1);
         bool pairs_only = settings_.ending == line_ending::crlf;
         if (text.size() + ending.size() > size_max())
             throw std::length_error{"a line of " + std::to_string(text.size() + ending.size()) +
