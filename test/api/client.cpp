@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_asks_for_a_sign_of_life_gets_one) {
 }
 
 BOOST_AUTO_TEST_CASE(a_drained_server_says_when_to_come_back_and_the_next_one_gets_the_login) {
-    auto first = std::make_unique<host_type>();
+    auto first = std::make_unique<host_type>(test::clients_stay());
     first->start();
     auto endpoint = first->endpoint();
     client_bench bench;

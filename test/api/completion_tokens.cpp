@@ -424,7 +424,7 @@ BOOST_AUTO_TEST_CASE(broadcasts_are_awaited) {
 
 BOOST_AUTO_TEST_CASE(a_drain_is_awaited) {
     recorded<drain_report> reports;
-    running_server<> host;
+    running_server<> host{test::clients_stay()};
     host.start();
     auto client = host.connect();
     BOOST_TEST(eventually([&] { return host.server.metrics().opened == 1; }));

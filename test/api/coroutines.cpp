@@ -35,6 +35,7 @@ using millipede::connection_id;
 using millipede::errc;
 using millipede::error_code;
 using millipede::frame;
+using test::clients_stay;
 using test::eventually;
 using test::quiet_options;
 using test::recorded;
@@ -488,7 +489,7 @@ BOOST_AUTO_TEST_CASE(a_stop_ends_all_of_them_before_run_returns) {
     with_both_transports([](auto kind) {
         std::atomic<int> living = 0;
         recorded<error_code> ends;
-        running_server<> host{quiet_options(kind)};
+        running_server<> host{clients_stay(quiet_options(kind))};
         host.server.on_connection([&](talk peer) -> awaitable<void> {
             alive here{living};
             auto message = co_await peer.async_receive();
@@ -549,7 +550,7 @@ BOOST_AUTO_TEST_CASE(what_waits_for_something_else_is_cancelled_with_its_connect
 BOOST_AUTO_TEST_CASE(a_drain_waits_for_its_answers) {
     with_both_transports([](auto kind) {
         std::atomic<bool> go = false;
-        running_server<> host{quiet_options(kind)};
+        running_server<> host{clients_stay(quiet_options(kind))};
         host.server.on_connection([&](talk peer) -> awaitable<void> {
             for (;;) {
                 auto message = co_await peer.async_receive();
@@ -663,7 +664,7 @@ BOOST_AUTO_TEST_CASE(one_that_refuses_to_end_is_destroyed_with_the_server) {
 
 BOOST_AUTO_TEST_CASE(what_is_left_to_do_after_the_end_is_waited_for) {
     recorded<int> uids;
-    running_server<visitor> host;
+    running_server<visitor> host{clients_stay()};
     host.server.on_connection([&](visit peer) -> awaitable<void> {
         peer->uid = 7;
         co_await peer.async_receive(as_tuple(use_awaitable));

@@ -49,7 +49,7 @@ struct headline { // a message with a wire struct
     boost::endian::little_uint32_t mark;
 };
 
-millipede::options workers(std::uint32_t count, millipede::options wanted = quiet_options()) {
+millipede::options workers(std::uint32_t count, millipede::options wanted = test::clients_stay()) {
     wanted.workers = count;
     return wanted;
 }

@@ -34,8 +34,7 @@ void with_both_transports(Test test) {
 }
 
 /// One small worker on a port of the system's choice, which logs nothing and leaves signals alone.
-/// What the server ends has all the time that a slow machine needs: a test whose clients stay when
-/// they are told the end sets a shorter `linger_timeout`.
+/// What the server ends has all the time that a slow machine needs: see `clients_stay`.
 inline millipede::options
 quiet_options(millipede::transport_kind kind = millipede::transport_kind::epoll) {
     millipede::options wanted;
@@ -47,6 +46,12 @@ quiet_options(millipede::transport_kind kind = millipede::transport_kind::epoll)
     wanted.linger_timeout = patience;
     wanted.stop_timeout = patience;
     wanted.log.level = millipede::fatal;
+    return wanted;
+}
+
+/// For a test whose clients do not leave when they are told the end: they are not waited for.
+inline millipede::options clients_stay(millipede::options wanted = quiet_options()) {
+    wanted.linger_timeout = std::chrono::milliseconds{400};
     return wanted;
 }
 
