@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(a_drained_server_says_when_to_come_back_and_the_next_one_ge
     auto pause = first->come_back.at(0);
     first.reset();
 
-    auto wanted = quiet_options();
+    auto wanted = test::clients_stay();
     wanted.listen = {millipede::to_string(endpoint)};
     host_type second{wanted};
     second.start();

@@ -30,6 +30,7 @@ using test::with_both_transports;
 constexpr std::uint16_t echo = 1;
 
 millipede::options with_heartbeat(millipede::options wanted) {
+    wanted = test::clients_stay(std::move(wanted));
     wanted.heartbeat_interval = 200ms;
     wanted.idle_timeout = 1'200ms; // enough time to answer on a busy machine
     return wanted;

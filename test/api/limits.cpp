@@ -361,7 +361,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_stops_answers_peers_that_wait_for_their_rate)
 }
 
 BOOST_AUTO_TEST_CASE(until_its_turn_to_end_comes_a_peer_keeps_to_its_rate) {
-    auto wanted = quiet_options();
+    auto wanted = test::clients_stay();
     wanted.messages_per_second = 1;
     wanted.messages_burst = 3;
     host_type host{wanted};

@@ -31,7 +31,7 @@ using test::with_both_transports;
 
 millipede::options at(std::string const& place,
                       millipede::transport_kind kind = millipede::transport_kind::epoll) {
-    auto wanted = quiet_options(kind);
+    auto wanted = test::clients_stay(quiet_options(kind));
     wanted.listen = {place};
     return wanted;
 }
