@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(handlers_see_the_client_that_the_header_names) {
 
 BOOST_AUTO_TEST_CASE(limits_per_source_are_for_the_clients_and_not_for_the_proxy) {
     with_both_transports([](auto kind) {
-        auto wanted = proxied_options(kind);
+        auto wanted = test::clients_stay(proxied_options(kind));
         wanted.workers = 2;
         wanted.connections_per_source_max = 2;
         host_type host{wanted};
@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(limits_per_source_are_for_the_clients_and_not_for_the_proxy
 }
 
 BOOST_AUTO_TEST_CASE(a_proxy_that_speaks_for_itself_meets_no_limit_per_source) {
-    auto wanted = proxied_options();
+    auto wanted = test::clients_stay(proxied_options());
     wanted.connections_per_source_max = 1;
     wanted.accepts_per_second_per_source = 1;
     host_type host{wanted};
@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(a_proxy_that_speaks_for_itself_meets_no_limit_per_source) {
 }
 
 BOOST_AUTO_TEST_CASE(a_source_is_the_same_with_a_proxy_and_without) {
-    auto wanted = proxied_options();
+    auto wanted = test::clients_stay(proxied_options());
     wanted.listen.push_back("127.0.0.1:0");
     wanted.connections_per_source_max = 1;
     host_type host{wanted};
@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(a_source_is_the_same_with_a_proxy_and_without) {
 }
 
 BOOST_AUTO_TEST_CASE(clients_of_a_proxy_have_a_rate_each) {
-    auto wanted = proxied_options();
+    auto wanted = test::clients_stay(proxied_options());
     wanted.accepts_per_second_per_source = 1;
     wanted.accepts_burst_per_source = 2;
     host_type host{wanted};
@@ -226,7 +226,7 @@ BOOST_AUTO_TEST_CASE(clients_of_a_proxy_have_a_rate_each) {
 
 // With neither, no header is asked for its source.
 BOOST_AUTO_TEST_CASE(without_a_limit_per_source_all_clients_of_a_proxy_come_in) {
-    auto wanted = proxied_options();
+    auto wanted = test::clients_stay(proxied_options());
     wanted.connections_max = 100;
     host_type host{wanted};
     host.start();
@@ -236,7 +236,7 @@ BOOST_AUTO_TEST_CASE(without_a_limit_per_source_all_clients_of_a_proxy_come_in) 
 
 // Workers and the acceptor ask at once, while others depart on all of them.
 BOOST_AUTO_TEST_CASE(counts_per_source_are_right_after_a_churn_through_a_proxy_and_beside_it) {
-    auto wanted = proxied_options();
+    auto wanted = test::clients_stay(proxied_options());
     wanted.listen.push_back("127.0.0.1:0");
     wanted.workers = 3;
     wanted.connections_per_source_max = 15;
@@ -488,6 +488,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_stops_lets_in_no_more_of_one_source_than_befo
     int answered = 0;
     for (auto& client : clients)
         answered += client.read_to_end().bytes == test::frame(echo, "last") ? 1 : 0;
+    clients.clear();
     host.join();
     BOOST_TEST(answered == 2);
     BOOST_TEST(host.server.metrics().newcomers_over_source_limit == 3U);
