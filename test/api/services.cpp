@@ -55,7 +55,8 @@ struct greeting { // a message with a command, for services that have them
 // Frames at the first endpoint, lines at the second; `start()` after what the test adds.
 struct two_codecs {
     explicit two_codecs(millipede::transport_kind kind = millipede::transport_kind::epoll)
-        : host{quiet_options(kind)}, lines{host.server.listen<large>(line_codec{}, "127.0.0.1:0")} {
+        : host{test::clients_stay(quiet_options(kind))},
+          lines{host.server.listen<large>(line_codec{}, "127.0.0.1:0")} {
         host.server.on_open([this](auto& connection) { frame_ids.add(connection.id()); });
         host.server.on_message(
             [](auto& connection, frame const& received) { connection.send(received); });
