@@ -118,6 +118,7 @@ class Broadcast(NetTest):
         """Publishes it all; returns the totals and by how much memory grew meanwhile at most."""
         server = self.serve(name="millipede-test-publisher", connections=READERS, workers=3,
                             frames=FRAMES, frame_bytes=FRAME_BYTES, report_every=None,
+                            audience=READERS + SLEEPERS,
                             every=f"{1000 // FRAMES_PER_SECOND}ms", write_timeout="10m",
                             idle_timeout="10m", stop_timeout="1s", **options)
         audience = Audience(server.address)

@@ -29,6 +29,7 @@ struct publisher_settings {
     options limits{.listen = {"127.0.0.1:0"}};
     std::uint32_t frames = 100;
     std::uint32_t frame_bytes = 1'000;
+    std::uint32_t audience = 0;
     std::chrono::milliseconds every = std::chrono::milliseconds{10};
 };
 
@@ -41,6 +42,10 @@ bool read_publisher_settings(publisher_settings& settings, int argc, char const*
     table.add({"frame-bytes", "BYTES", "the size of each", [&](std::string const& text) {
                    settings.frame_bytes =
                        static_cast<std::uint32_t>(parse_number(text, 12, 65'535));
+               }});
+    table.add({"audience", "N", "begins when so many connections are there",
+               [&](std::string const& text) {
+                   settings.audience = static_cast<std::uint32_t>(parse_number(text, 0, 1'000'000));
                }});
     table.add({"every", "TIME", "the time between two",
                [&](std::string const& text) { settings.every = parse_duration(text).value; }});
@@ -84,6 +89,9 @@ class publisher {
 
     void publish() {
         wait_until_allowed(0);
+        // A client is connected before its worker has it: who comes late would miss something.
+        while (!ended_ && server_.metrics().opened < settings_.audience)
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
         auto due = std::chrono::steady_clock::now();
         for (std::uint32_t number = 0; number < settings_.frames && !ended_; ++number) {
             wait_until_allowed(number);
