@@ -27,6 +27,11 @@ struct so_many {
     boost::endian::little_int64_t online;
 };
 
+// What MarioTCP's tutorial adds to its sample: a message, and three lines below.
+struct say_hello {
+    static constexpr std::uint16_t command = 0x6111;
+};
+
 struct visitor { // lives in the connection's preallocated slot
     bool logged_in = false;
 };
@@ -43,6 +48,9 @@ int main(int argc, char** argv) {
         });
         server.on<how_many>([&](auto& connection, how_many const&) {
             connection.send(so_many{.online = online.sum()});
+        });
+        server.on<say_hello>([](auto& connection, say_hello const&) {
+            connection.send(say_hello::command, millipede::as_bytes("hello"));
         });
         server.on_close([&](auto& connection, millipede::error_code const&) {
             if (connection->logged_in) --online[connection];

@@ -57,6 +57,11 @@ class OnlineCallbacks(NetTest):
         self.assertEqual(client.receive(8), frame(LOGIN))
         return client
 
+    def test_says_hello(self):
+        with Client(self.example.addresses[0]) as client:
+            client.send(frame(SAY_HELLO))
+            self.assertEqual(client.receive(13), frame(SAY_HELLO, b"hello"))
+
     def test_counts_who_is_logged_in(self):
         with Client(self.example.addresses[0]) as stranger:
             self.assertEqual(self.ask(stranger), 0)
