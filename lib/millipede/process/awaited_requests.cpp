@@ -14,7 +14,6 @@ void basic_server::begin_send(connection_id id, payload message,
                               detail::completion_ptr<error_code> done) {
     auto result = std::make_shared<detail::awaited_result>(std::move(done), errc::not_running);
     if (!started_) return;
-    result->value = errc::no_memory;
     auto* recipient = workers_->find(id.worker());
     if (!recipient) {
         result->value = errc::stale_connection;
@@ -27,7 +26,7 @@ void basic_server::begin_send(connection_id id, payload message,
         auto refused = recipient->post(std::move(letter), bytes);
         if (refused) result->value = refused; // and there is no letter any more
     } catch (std::bad_alloc const&) {
-        // That is what it completes with.
+        result->value = errc::no_memory; // and there is no letter either
     }
 }
 
