@@ -22,15 +22,12 @@ def entry(number, name, output, result="Test Failed."):
 class Failures(unittest.TestCase):
     """The script, run on a folder like CTest's."""
 
-    def shown(self, *entries, cases=None):
+    def shown(self, *entries):
         """What it prints for these."""
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder, "Testing", "Temporary", "LastTest.log")
             log.parent.mkdir(parents=True)
             log.write_text("Start testing: Nov 21 19:31 UTC\n" + "-" * 58 + "\n" + "".join(entries))
-            if cases:
-                Path(folder, "test").mkdir()
-                Path(folder, "test", "hangs.log").write_text(cases)
             done = subprocess.run([sys.executable, str(SCRIPT), folder], capture_output=True,
                                   text=True, check=True)
         return done.stdout.splitlines()
@@ -54,11 +51,16 @@ class Failures(unittest.TestCase):
         self.assertIn("    #0 the_culprit", lines)
         self.assertNotIn("  shadow byte 59", lines)
 
-    def test_the_case_of_a_test_that_was_ended(self):
-        lines = self.shown(entry(1, "hangs", "Running 3 test cases...", "Timeout"),
-                           cases="Entering test case \"first\"\n"
-                                 "Entering test case \"that hangs\"\n")
-        self.assertIn("Entering test case \"that hangs\"", lines)
+    def test_the_assertion_that_failed_long_before_the_end(self):
+        cases = "\n".join(f'api/x.cpp({number}): Entering test case "number_{number}"'
+                          for number in range(100))
+        lines = self.shown(entry(1, "bad", 'api/x.cpp(7): error: in "seventh": check 1 == 2\n'
+                                           "Failure occurred in a following context:\n"
+                                           "    the first time\n" + cases))
+        self.assertIn('api/x.cpp(7): error: in "seventh": check 1 == 2', lines)
+        self.assertIn("    the first time", lines)
+        self.assertNotIn('api/x.cpp(0): Entering test case "number_0"', lines)
+        self.assertIn('api/x.cpp(99): Entering test case "number_99"', lines)
 
     def test_nothing_ran(self):
         self.assertEqual(self.shown()[-1], "== failed: see above")
