@@ -206,7 +206,7 @@ capacity capacity_of(machine const& found, capacity_question const& asked) {
     capacity verdict;
     verdict.wanted = asked.connections;
     verdict.workers = asked.workers != 0 ? asked.workers
-                                         : std::clamp(found.processors, 1U,
+                                         : std::clamp(found.processors_online, 1U,
                                                       std::uint32_t{connection_id::workers_max});
     auto of_ours = kernel_bytes_per_connection +
                    (asked.transport == transport_kind::asio ? asio_bytes_per_connection

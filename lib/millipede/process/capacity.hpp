@@ -26,7 +26,7 @@ inline constexpr std::uint64_t asio_bytes_per_connection = 4'980;
 /// What is asked of a machine.
 struct capacity_question {
     std::uint64_t connections = 0; ///< In all; 0: how many it holds.
-    std::uint32_t workers = 0;     ///< 0: one for every processor, as servers do.
+    std::uint32_t workers = 0;     ///< 0: one for every processor there is, as servers do.
     bool tls = false;              ///< All connections are TLS.
     transport_kind transport = transport_kind::epoll; ///< See `options::transport`.
     /// User memory that the application keeps for each connection beyond 8 bytes of session.

@@ -11,7 +11,7 @@ namespace {
 // The connections of a server in all, before its options were validated.
 capacity_question question_of(options const& wanted, machine const& found) {
     capacity_question asked;
-    asked.workers = wanted.workers != 0 ? wanted.workers : found.processors;
+    asked.workers = wanted.workers != 0 ? wanted.workers : found.processors_online;
     asked.connections = std::uint64_t{asked.workers} * wanted.connections_per_worker;
     if (wanted.connections_max != 0)
         asked.connections = std::min<std::uint64_t>(asked.connections, wanted.connections_max);

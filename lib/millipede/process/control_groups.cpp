@@ -48,11 +48,9 @@ std::vector<hierarchy> mounted(std::string_view mountinfo) {
 // From the group of this process outwards: the folders of a controller, or of version 2.
 std::vector<std::string> folders(hierarchy const& where, std::string path) {
     // Seen from within a container the path may begin outside of what is mounted.
-    if (where.root != "/" && path.starts_with(where.root))
-        path.erase(0, where.root.size());
-    else if (where.root != "/")
-        path.clear();
-    if (path.find("..") != std::string::npos) path.clear();
+    if (where.root != "/")
+        path = path.starts_with(where.root) ? path.substr(where.root.size()) : "";
+    if (!path.starts_with('/') || path.find("..") != std::string::npos) path.clear();
     std::vector<std::string> found;
     while (!path.empty() && path != "/") {
         found.push_back(where.point + path);

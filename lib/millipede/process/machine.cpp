@@ -4,6 +4,7 @@
 #include <millipede/process/control_groups.hpp>
 #include <millipede/process/machine_files.hpp>
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -105,34 +106,51 @@ void read_network(machine_files& files, machine& found) {
 
 // "0-3,8": five. None: it is no such list.
 std::optional<std::uint32_t> processors_in(std::string_view list) {
+    constexpr std::uint64_t processors_max = 1U << 20;
     std::uint64_t sum = 0;
-    while (!list.empty()) {
-        auto end = std::min(list.find(','), list.size());
-        auto range = list.substr(0, end);
-        auto dash = std::min(range.find('-'), range.size());
-        auto first = number_of(range.substr(0, dash));
-        auto last = dash == range.size() ? first : number_of(range.substr(dash + 1));
-        constexpr std::uint64_t processors_max = 1U << 20;
-        if (!first || !last || *last < *first || *last >= processors_max) return std::nullopt;
+    for (auto range : detail::parts_of(list, ",")) {
+        auto ends = detail::parts_of(range, "-");
+        bool right = ends.size() == 1 || ends.size() == 2;
+        auto first = right ? number_of(ends.front()) : std::nullopt;
+        auto last = right ? number_of(ends.back()) : std::nullopt;
+        right = first && last && *first <= *last && *last < processors_max && !range.ends_with('-');
+        if (!right) return std::nullopt;
         sum += *last - *first + 1;
-        list.remove_prefix(std::min(end + 1, list.size()));
     }
     return sum == 0 ? std::nullopt : std::optional{static_cast<std::uint32_t>(sum)};
 }
 
+// Of those that this process may use; none when the system does not tell.
+std::optional<std::uint32_t> affinity() {
+    constexpr std::size_t processors_max = 1U << 16;
+    std::vector<cpu_set_t> set(processors_max / CPU_SETSIZE);
+    auto bytes = set.size() * sizeof(cpu_set_t);
+    if (::sched_getaffinity(0, bytes, set.data()) != 0) return std::nullopt;
+    return static_cast<std::uint32_t>(CPU_COUNT_S(bytes, set.data()));
+}
+
 void read_processors(machine_files& files, machine& found) {
     if (files.of_this_machine()) {
-        found.processors = std::max(std::thread::hardware_concurrency(), 1U);
+        found.processors_online = std::max(std::thread::hardware_concurrency(), 1U);
+        found.processors = affinity().value_or(found.processors_online);
         return;
     }
-    std::string const path = "/proc/self/status";
-    for (auto content = files.text(path).value_or(""); auto line : lines_of(content)) {
+    std::optional<std::uint32_t> allowed, online;
+    std::string const status = "/proc/self/status";
+    for (auto content = files.text(status).value_or(""); auto line : lines_of(content)) {
         auto words = words_of(line);
         if (words.size() != 2 || words[0] != "Cpus_allowed_list:") continue;
-        auto count = processors_in(words[1]);
-        if (!count) files.complain(path, "Cpus_allowed_list is no list");
-        found.processors = count.value_or(1);
+        allowed = processors_in(words[1]);
+        if (!allowed) files.complain(status, "Cpus_allowed_list is no list");
     }
+    std::string const system = "/sys/devices/system/cpu/online";
+    if (auto content = files.text(system)) {
+        auto words = words_of(*content);
+        online = processors_in(words.empty() ? "" : words.front());
+        if (!online) files.complain(system, "no list of processors");
+    }
+    found.processors = allowed ? *allowed : online.value_or(1);
+    found.processors_online = online.value_or(found.processors);
 }
 
 void read_interfaces(machine_files& files, machine& found) {

@@ -58,7 +58,8 @@ struct machine {
     std::vector<control_group_limit> memory_groups{}; ///< In bytes, from the inside to the outside.
     std::vector<control_group_limit> task_groups{};   ///< In tasks (threads), likewise.
 
-    std::uint32_t processors = 1;            ///< That this process may run on.
+    std::uint32_t processors = 1;        ///< That this process may run on ...
+    std::uint32_t processors_online = 1; ///< ... and that there are: as many workers by default.
     std::optional<double> processor_quota{}; ///< So many of them at a time, by control groups.
     std::vector<receiving_interface> interfaces{}; ///< In order of their names.
 

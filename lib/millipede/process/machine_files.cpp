@@ -47,6 +47,8 @@ class open_file {
     int descriptor_;
 };
 
+} // namespace
+
 std::vector<std::string_view> parts_of(std::string_view text, std::string_view separators) {
     std::vector<std::string_view> parts;
     while (!text.empty()) {
@@ -56,8 +58,6 @@ std::vector<std::string_view> parts_of(std::string_view text, std::string_view s
     }
     return parts;
 }
-
-} // namespace
 
 std::vector<std::string_view> words_of(std::string_view text) {
     return parts_of(text, " \t\n");

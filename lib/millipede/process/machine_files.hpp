@@ -12,6 +12,9 @@
 
 namespace millipede::detail {
 
+/// What stands between separators, each one character; nothing that is empty.
+std::vector<std::string_view> parts_of(std::string_view text, std::string_view separators);
+
 /// Words between blanks and line ends.
 std::vector<std::string_view> words_of(std::string_view text);
 

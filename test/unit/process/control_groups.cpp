@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(version_2_mounted_beside_version_1) {
 
 BOOST_AUTO_TEST_CASE(garbage_is_named_or_passed_over) {
     false_machine root;
-    root.file("/proc/self/cgroup", "nonsense\n0:\n::\n0::/\n");
+    root.file("/proc/self/cgroup", "nonsense\n0:\n:\n0::/\n");
     root.file("/proc/self/mountinfo", "1 2 3\n- - - -\n\n" + std::string{second_mount} +
                                           "1 2 3 / /elsewhere rw - cgroup2\n");
     root.file("/sys/fs/cgroup/memory.max", "much\n").file("/sys/fs/cgroup/pids.max", "\n");
