@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSL-1.0
 """millipede-doctor: what it says, and whether it is so.
 
-Goal: the exit status and the JSON are right for scripts, the text for people; a server holds exactly
-as many connections as the doctor says when descriptors end first; a server that is configured for
-more than the machine allows says so at its start, with the remedy, and one without /proc starts.
+Goal: the exit status and the JSON are right for scripts, the text for people; a server holds
+exactly as many connections as the doctor says when descriptors end first; a server that is
+configured for more than the machine allows says so at its start, with the remedy, and one without
+/proc starts.
 Method: the real programs under limits of their own: descriptors of a process, files of a false
 machine below --root, and files of the kernel that a mount namespace shows them in place of its own.
 """
@@ -18,8 +19,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import (BIN, DEADLINE, SANITIZER, Client, NetTest, login, login_reply, program,
-                     run_to_end, wait_until)
+from harness import (BIN, DEADLINE, REPOSITORY, SANITIZER, Client, NetTest, login, login_reply,
+                     program, run_to_end, wait_until)
 
 DOCTOR = "millipede-doctor"
 DESCRIPTORS = 300
@@ -138,6 +139,18 @@ class Verdict(Folder):
         self.assertEqual({each["name"] for each in said["advice"]},
                          {"net.core.somaxconn", "net.ipv4.ip_local_port_range", "swap"})
         self.assertEqual(said["unclear"], [])
+
+    def test_the_shipped_sysctl_file_is_enough_for_what_it_says(self):
+        text = (REPOSITORY / "deploy/sysctl/90-millipede.conf").read_text()
+        lines = dict(re.findall(r"^-?([a-z][a-z0-9_.-]*) = (\d+)$", text, re.M))
+        self.assertGreater(len(lines), 6)
+        root = self.false_machine(**{f"proc/sys/{name.replace('.', '/')}": value + "\n"
+                                     for name, value in lines.items()})
+        _, said = diagnosis("--root", root, "--connections", "2000000")
+        short = {each["name"] for each in said["limits"] if each["remedies"]}
+        self.assertEqual(short, {"RLIMIT_NOFILE (hard)", "memory available",
+                                 "/sys/fs/cgroup/app/memory.max"})
+        self.assertNotIn("net.core.somaxconn", {each["name"] for each in said["advice"]})
 
     def test_tls_and_bytes_of_the_application_count(self):
         root = self.false_machine()
