@@ -37,7 +37,7 @@ std::string in_bytes(std::uint64_t bytes) {
     return with_thousands(bytes / unit) + (large ? " GiB" : " MiB");
 }
 
-std::string right(std::string text) {
+std::string right(std::string const& text) {
     return text.size() < figure_columns ? std::string(figure_columns - text.size(), ' ') + text
                                         : " " + text;
 }

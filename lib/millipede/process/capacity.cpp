@@ -180,9 +180,10 @@ class limit_list {
         constexpr char name[] = "net.netfilter.nf_conntrack_max";
         auto* lacking = add(name, false, found_.tracking->max, found_.tracking->count, {0, 1});
         if (lacking)
-            lacking->remedies = {{"sysctl.d", sysctl_line(name, with_headroom(lacking->needs))},
-                                 {"or nft", "add rule raw prerouting tcp dport PORT notrack"},
-                                 {"and nft", "add rule raw output tcp sport PORT notrack"}};
+            lacking->remedies = {
+                {"sysctl.d", sysctl_line(name, with_headroom(lacking->needs))},
+                {"or shell", "nft add rule inet raw prerouting tcp dport PORT notrack"},
+                {"and shell", "nft add rule inet raw output tcp sport PORT notrack"}};
     }
 
     void add_slots() {

@@ -109,13 +109,17 @@ void advise_on_ports(list& advice, machine const& found, capacity const& verdict
     auto sources = [&](std::uint64_t each) {
         return with_thousands((verdict.wanted + each - 1) / each);
     };
-    advice.push_back(
-        {"net.ipv4.ip_local_port_range",
-         "no limit of a server; who connects from here to one address and port (a "
-         "load generator, a proxy) has " +
-             with_thousands(ports) + " ports for each source address: " + sources(ports) +
-             " addresses for that many, or " + sources(ports_max) + " with the widest range",
-         {{"sysctl.d", "net.ipv4.ip_local_port_range = 1024 65535"}}});
+    capacity_advice advised{"net.ipv4.ip_local_port_range",
+                            "no limit of a server; who connects from here to one address and port "
+                            "(a load generator, a proxy) has " +
+                                with_thousands(ports) + " ports for each source address: " +
+                                sources(ports) + " addresses for that many",
+                            {}};
+    if (ports < ports_max) {
+        advised.text += ", or " + sources(ports_max) + " with the widest range";
+        advised.remedies = {{"sysctl.d", "net.ipv4.ip_local_port_range = 1024 65535"}};
+    }
+    advice.push_back(std::move(advised));
 }
 
 void advise_on_hash(list& advice, machine const& found, capacity const& verdict) {

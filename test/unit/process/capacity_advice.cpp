@@ -121,6 +121,9 @@ BOOST_AUTO_TEST_CASE(ports_of_those_who_connect) {
     BOOST_TEST(one.advice() == "");
     one.asked.connections = 28'233;
     BOOST_TEST(has(one.advice(), ": 2 addresses"));
+    one.asked.connections = 64'513;
+    one.found.local_ports = {1'024, 65'535};
+    BOOST_TEST(one.advice().ends_with(": 2 addresses for that many")); // no wider range helps
     one.found.local_ports = {60'999, 32'768};
     BOOST_TEST(one.advice() == "");
 }
