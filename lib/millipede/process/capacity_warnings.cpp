@@ -29,7 +29,6 @@ std::vector<std::string> capacity_warnings(options const& wanted) {
 }
 
 std::vector<std::string> capacity_warnings(options const& wanted, machine const& found) {
-    if (wanted.connections_per_worker == 0) return {};
     auto asked = question_of(wanted, found);
     std::vector<std::string> lines;
     for (auto const& limit : capacity_of(found, asked).limits) {

@@ -52,6 +52,7 @@ BOOST_AUTO_TEST_CASE(version_2_with_all_groups_around) {
     root.file(slice + "/memory.max", "max\n").file(slice + "/memory.high", "536870912\n");
     root.file(slice + "/memory.current", "1000\n");
     root.file(slice + "/pids.max", "max\n").file(slice + "/cpu.max", "150000 100000\n");
+    root.file("/sys/fs/cgroup/cpu.max", "400000 100000\n"); // the tightest one counts
     auto found = root.read();
     check(lines(found.memory_groups), {service + "/memory.max 1073741824 104857600",
                                        slice + "/memory.high 536870912 1000 throttles"});
