@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "common/reports.hpp"
 
+#include <millipede/process/capacity.hpp>
+
 #include <cstdint>
 #include <iostream>
 #include <sstream>
@@ -20,4 +22,9 @@ void log_totals(basic_server const& server) {
         text << ' ' << name << '=' << value;
     });
     log(info) << "totals:" << text.str() << " log_lines_dropped=" << log_lines_dropped();
+}
+
+void warn_of_limits(options const& wanted) {
+    for (auto const& line : capacity_warnings(wanted))
+        log(warning) << line << "; see millipede-doctor";
 }

@@ -8,3 +8,7 @@ void announce(millipede::basic_server const& server);
 
 /// Logs what was counted, in one line.
 void log_totals(millipede::basic_server const& server);
+
+/// Logs a warning for each limit of this machine that ends the connections before the number that
+/// the options ask for.
+void warn_of_limits(millipede::options const& wanted);

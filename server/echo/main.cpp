@@ -31,6 +31,7 @@ void serve(options const& limits, Codec const& spoken) {
             if (is_quit(message)) return connection.close();
         connection.send(message);
     });
+    warn_of_limits(limits);
     server.start();
     announce(server);
     server.run();

@@ -37,6 +37,7 @@ int serve(online_settings const& settings) {
     auto report = [&] { log(info) << "online number: " << online.sum(); };
     server.every(settings.report_every, report);
 
+    warn_of_limits(settings.limits);
     server.start();
     announce(server);
     server.run();

@@ -106,7 +106,7 @@ std::uint64_t raised_descriptor_limit() {
 
 void check_descriptors(options& limits) {
     auto limit = raised_descriptor_limit();
-    auto overhead = descriptors_per_process + descriptors_per_worker * limits.workers;
+    auto overhead = descriptors_beside(limits.workers);
     if (limits.connections_per_worker == 0) {
         auto share = limit > overhead ? (limit - overhead) / limits.workers : 0;
         limits.connections_per_worker =
@@ -124,6 +124,10 @@ void check_descriptors(options& limits) {
 }
 
 } // namespace
+
+std::uint64_t descriptors_beside(std::uint32_t workers) noexcept {
+    return descriptors_per_process + descriptors_per_worker * workers;
+}
 
 void check_listener(listen_options const& wanted) {
     try {

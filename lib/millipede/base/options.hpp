@@ -261,6 +261,9 @@ void check_listener(listen_options const& wanted);
 /// \throws invalid_option
 options validated(options wanted);
 
+/// File descriptors that a server of so many workers needs beside those of its connections.
+std::uint64_t descriptors_beside(std::uint32_t workers) noexcept;
+
 /// One line of the memory budget: `count` things of `each_bytes`.
 struct budget_term {
     std::string what;         ///< What there may be.
