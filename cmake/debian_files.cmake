@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSL-1.0
+# Run by cpack on what it is about to pack: what Debian's policy asks for beside the installed files.
+file(GLOB components RELATIVE ${CPACK_TEMPORARY_DIRECTORY} ${CPACK_TEMPORARY_DIRECTORY}/*)
+foreach(component IN LISTS components)
+  set(root ${CPACK_TEMPORARY_DIRECTORY}/${component})
+  string(TOUPPER ${component} upper)
+  set(package ${CPACK_DEBIAN_${upper}_PACKAGE_NAME})
+  if(NOT package)
+    continue()
+  endif()
+
+  # The licence, and what changed.
+  set(documents ${root}/usr/share/doc/${package})
+  file(MAKE_DIRECTORY ${documents})
+  file(COPY_FILE ${CPACK_MILLIPEDE_SOURCE}/LICENSE ${documents}/copyright)
+  file(COPY_FILE ${CPACK_MILLIPEDE_SOURCE}/CHANGELOG.md ${documents}/changelog)
+  file(GLOB_RECURSE pages ${root}/usr/share/man/*.[1-8])
+  execute_process(COMMAND gzip -9nf ${documents}/changelog ${pages} COMMAND_ERROR_IS_FATAL ANY)
+  file(GLOB_RECURSE files ${documents}/*)
+  file(CHMOD ${files} PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+
+  # Files that an administrator may change are kept by an upgrade.
+  file(GLOB_RECURSE settings RELATIVE ${root} ${root}/etc/*)
+  set(lines "")
+  foreach(file IN LISTS settings)
+    string(APPEND lines "/${file}\n")
+  endforeach()
+  file(WRITE ${CPACK_MILLIPEDE_BUILD}/${component}/conffiles "${lines}")
+endforeach()
