@@ -65,7 +65,7 @@ function(millipede_install_pkg_config component)
   millipede_pkg_config_links(${component} packages flags)
   # Where Boost is in a place of its own, the file says which.
   set(include_flags "")
-  if(NOT Boost_INCLUDE_DIRS MATCHES "^(/usr/include)?$")
+  if(NOT "${Boost_INCLUDE_DIRS}" MATCHES "^(/usr/include)?$")
     set(include_flags " -I${Boost_INCLUDE_DIRS}")
     if(flags MATCHES "-lboost")
       get_filename_component(folder "${Boost_DIR}/../.." ABSOLUTE)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 
-from tools import BUILD, FLAGS, ROOT, WORK, fresh, has_admin, require, run, say
+from tools import BUILD, FLAGS, ROOT, STRICT, WORK, fresh, has_admin, require, run, say
 
 HOME = BUILD / "conan-home"
 VENV = BUILD / "conan-venv"
@@ -39,10 +39,11 @@ def conan(*arguments, **more):
 def settings():
     """The profile, and the flags of all other builds here, so that ccache knows the files."""
     variables = {name: {"value": value, "cache": True, "type": "STRING", "force": True}
-                 for name, value in (flag[2:].split("=", maxsplit=1) for flag in FLAGS)}
+                 for name, value in (flag[2:].split("=", maxsplit=1) for flag in [*FLAGS, STRICT])
+                 if name != "CMAKE_BUILD_TYPE"}
     variables["CMAKE_CXX_FLAGS"] = {"value": "", "cache": True, "type": "STRING", "force": True}
     return ["--profile:all", ROOT / "conan/profiles/system", "--no-remote",
-            "-c", f"tools.cmake.cmaketoolchain:extra_variables={json.dumps(variables)}",
+            "-c", f"tools.cmake.cmaketoolchain:extra_variables={variables}",
             "-c", "tools.cmake.cmaketoolchain:generator=Ninja",
             "-c", f"tools.cmake.cmake_layout:test_folder={WORK / 'conan-test'}"]
 

@@ -18,7 +18,7 @@ import subprocess
 import sys
 
 import conan_package
-from tools import (BUILD, FLAGS, HERE, LIBRARIES_ALONE, ROOT, WORK, Failure, components,
+from tools import (BUILD, FLAGS, HERE, LIBRARIES_ALONE, ROOT, STRICT, WORK, Failure, components,
                    configure_and_build, fresh, require, run, run_consumers, say)
 
 
@@ -28,7 +28,7 @@ def install(name, *settings):
     """Builds and installs as `name`, and moves that elsewhere; the place where it is then."""
     build = BUILD / f"package-{name}"
     first, moved = fresh(WORK / f"first-{name}"), fresh(WORK / f"moved-{name}")
-    configure_and_build(ROOT, build, "-DMILLIPEDE_WARNINGS_AS_ERRORS=ON",
+    configure_and_build(ROOT, build, STRICT,
                         f"-DCMAKE_INSTALL_PREFIX={first}", *settings)
     run("cmake", "--install", build)
     named = subprocess.run(["grep", "-rIlF", str(first), str(first)], stdout=subprocess.PIPE,
@@ -50,7 +50,8 @@ def use_pkg_config(name, prefix, *settings):
     folder.mkdir()
     places = ":".join(str(found) for found in prefix.glob("lib*/**/pkgconfig"))
     run("make", "-C", HERE / "pkg_config", "-j2", f"output={folder}", f"PKG_CONFIG_PATH={places}",
-        "CXXFLAGS=-O1 -Wall -Wextra", *settings)
+        f"CXX={'ccache ' if shutil.which('ccache') else ''}c++", "CXXFLAGS=-O1 -Wall -Wextra",
+        *settings)
     run_consumers(folder, ["core", "client"])
 
 
@@ -210,8 +211,10 @@ PARTS = {"install": part_install, "project": part_project, "debian": part_debian
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all, if none is named")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all, if none is named")
     wanted = parser.parse_args().parts or PARTS
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"no such part: {', '.join(unknown)}")
     for name in wanted:
         PARTS[name]()
     say("consumed in every way")

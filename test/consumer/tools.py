@@ -18,6 +18,7 @@ CCACHE = {"CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1",
 # One file is compiled alike in all that is built here, so that ccache has it but once.
 FLAGS = ["-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG",
          "-DCMAKE_POSITION_INDEPENDENT_CODE=ON"]
+STRICT = "-DMILLIPEDE_WARNINGS_AS_ERRORS=ON"
 if shutil.which("ccache"):
     FLAGS.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
 LIBRARIES_ALONE = [f"-DMILLIPEDE_BUILD_{part}=OFF"
@@ -49,7 +50,7 @@ def require(holds, what):
 
 
 def has_admin():
-    return "millipede-admin" in (ROOT / "lib/CMakeLists.txt").read_text(encoding="utf-8")
+    return "add_library(millipede-admin" in (ROOT / "lib/CMakeLists.txt").read_text(encoding="utf-8")
 
 
 def components():

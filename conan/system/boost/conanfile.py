@@ -3,11 +3,15 @@
 from conan import ConanFile
 from conan.tools.system import package_manager
 
-# Component: the libraries that are linked for it.
+# Library: those that it needs.
 LIBRARIES = {
-    "log": ["boost_log", "boost_thread", "boost_filesystem", "boost_chrono", "boost_atomic"],
-    "json": ["boost_json"],
-    "program_options": ["boost_program_options"],
+    "atomic": [],
+    "chrono": [],
+    "filesystem": ["atomic"],
+    "regex": [],
+    "thread": ["atomic", "chrono"],
+    "log": ["atomic", "chrono", "filesystem", "regex", "thread"],
+    "program_options": [],
 }
 
 
@@ -28,13 +32,13 @@ class SystemBoost(ConanFile):
         self.cpp_info.set_property("cmake_file_name", "Boost")
         self.cpp_info.set_property("system_package_version", "1.81.0")
         headers = self.cpp_info.components["headers"]
-        headers.defines = ["BOOST_ALL_NO_LIB"]  # a component without anything makes no target
+        headers.system_libs = ["pthread"]  # a component without anything makes no target
         headers.set_property("cmake_target_name", "Boost::headers")
-        for name, libraries in LIBRARIES.items():
+        for name, needed in LIBRARIES.items():
             component = self.cpp_info.components[name]
             component.set_property("cmake_target_name", f"Boost::{name}")
-            component.system_libs = libraries
-            component.defines = [f"BOOST_{name.upper()}_DYN_LINK"]
-            component.requires = ["headers"]
+            component.system_libs = [f"boost_{name}"]
+            component.defines = [f"BOOST_{name.upper()}_DYN_LINK", f"BOOST_{name.upper()}_NO_LIB"]
+            component.requires = ["headers", *needed]
         for place in (self.cpp_info, *self.cpp_info.components.values()):
             place.includedirs = place.libdirs = place.bindirs = []
