@@ -21,34 +21,33 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON) # of those that have any
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY "=")
 
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libmillipede${MILLIPEDE_SOVERSION})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
-set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "TCP services with millions of connections: shared libraries
- A C++20 library on Boost.Asio for TCP services that hold millions of long-lived
- connections in one process: gateways, push, chat, presence.")
+set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "The shared libraries of Millipede, a
+C++20 library on Boost.Asio for TCP services that hold millions of long-lived
+connections in one process: gateways, push, chat, presence.")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_GENERATE_SHLIBS ON)
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_GENERATE_SHLIBS_POLICY "=")
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_LIST_DIR}/debian/triggers)
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libmillipede-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "TCP services with millions of connections: headers
- Headers, CMake and pkg-config files to build servers and clients with Millipede,
- a C++20 library on Boost.Asio.")
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "Headers, CMake and pkg-config files to
+build servers and clients with Millipede, a C++20 library on Boost.Asio.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libboost${millipede_boost_version}-dev")
 
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME millipede)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION net)
-set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "TCP services with millions of connections: servers
- The online-count server, wire-compatible with MarioTCP's, an echo server, and a
- command-line client for both.")
+set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "The online-count server, wire-compatible
+with MarioTCP's, an echo server, and a command-line client for both.")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/lib)
 
-# Written by debian_files.cmake, when it is known what there is.
-set(CPACK_MILLIPEDE_SOURCE ${PROJECT_SOURCE_DIR})
-set(CPACK_MILLIPEDE_BUILD ${PROJECT_BINARY_DIR}/debian)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA ${CPACK_MILLIPEDE_BUILD}/runtime/conffiles
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA
     ${CMAKE_CURRENT_LIST_DIR}/debian/postinst ${CMAKE_CURRENT_LIST_DIR}/debian/postrm)
+
+set(CPACK_MILLIPEDE_SOURCE ${PROJECT_SOURCE_DIR}) # for debian_files.cmake
+set(CPACK_MILLIPEDE_BUILD ${PROJECT_BINARY_DIR}/debian)
 include(CPack)

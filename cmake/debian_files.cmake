@@ -9,7 +9,7 @@ foreach(component IN LISTS components)
     continue()
   endif()
 
-  # The licence, and what changed.
+  # The licence, what changed, manual pages.
   set(documents ${root}/usr/share/doc/${package})
   file(MAKE_DIRECTORY ${documents})
   file(COPY_FILE ${CPACK_MILLIPEDE_SOURCE}/LICENSE ${documents}/copyright)
@@ -22,7 +22,16 @@ foreach(component IN LISTS components)
       list(REMOVE_ITEM pages ${page})
     endif()
   endforeach()
-  execute_process(COMMAND gzip -9nf ${documents}/changelog ${pages} COMMAND_ERROR_IS_FATAL ANY)
+  string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)
+  set(release ${CPACK_PACKAGE_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})
+  file(WRITE ${documents}/changelog.Debian "millipede (${release}) unstable; urgency=medium
+
+  * See changelog.gz.
+
+ -- ${CPACK_PACKAGE_CONTACT}  ${now}
+")
+  execute_process(COMMAND gzip -9nf ${documents}/changelog ${documents}/changelog.Debian ${pages}
+                  COMMAND_ERROR_IS_FATAL ANY)
   file(GLOB_RECURSE files ${documents}/*)
   file(CHMOD ${files} PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 
@@ -32,5 +41,9 @@ foreach(component IN LISTS components)
   foreach(file IN LISTS settings)
     string(APPEND lines "/${file}\n")
   endforeach()
-  file(WRITE ${CPACK_MILLIPEDE_BUILD}/${component}/conffiles "${lines}")
+  if(lines)
+    set(conffiles ${CPACK_MILLIPEDE_BUILD}/${component}/conffiles)
+    file(WRITE ${conffiles} "${lines}")
+    list(APPEND CPACK_DEBIAN_${upper}_PACKAGE_CONTROL_EXTRA ${conffiles})
+  endif()
 endforeach()

@@ -18,8 +18,8 @@ import subprocess
 import sys
 
 import conan_package
-from tools import (BUILD, FLAGS, HERE, LIBRARIES_ALONE, ROOT, STRICT, WORK, Failure, components,
-                   configure_and_build, fresh, require, run, run_consumers, say)
+from tools import (BUILD, FLAGS, HERE, LIBRARIES_ALONE, ROOT, STRICT, WORK, Failure, abi_version,
+                   components, configure_and_build, fresh, require, run, run_consumers, say)
 
 
 # install: find_package and pkg-config
@@ -83,7 +83,7 @@ def check_abi(shared):
     """The shared library has its version in its name, and exports nothing of the compiler's own."""
     library = next(shared.glob("lib/**/libmillipede.so"))
     name = re.search(r"SONAME.*\[(.*)\]", run("readelf", "-d", library))[1]
-    version = re.search(r"VERSION (\d+\.\d+)", (ROOT / "CMakeLists.txt").read_text())[1]
+    version = abi_version()
     require(name == f"libmillipede.so.{version}", f"the shared library's name is {name}")
     exported = run("nm", "-D", "--defined-only", library)
     require(" backtrace_" not in exported, "libbacktrace's functions are exported")
@@ -145,7 +145,7 @@ def serve_and_ask(programs, environment=None):
                     place = re.search(r"127\.0\.0\.1:[0-9]+", line)[0]
             answer = run(programs / "millipede-client", "send", place, "--data", "packed",
                          environment=environment, timeout=120)
-            require("packed" in answer, f"the answer was {answer!r}")
+            require("70 61 63 6b 65 64" in answer, f"the answer was {answer!r}")
             server.terminate()
             server.stdout.read()
             status = server.wait(timeout=120)
@@ -164,7 +164,7 @@ def dpkg(root, *arguments):
 def check_packages(packages):
     """Names, dependencies and files, by what dpkg-deb reads from them."""
     by_name = {run("dpkg-deb", "-f", package, "Package").strip(): package for package in packages}
-    version = re.search(r"VERSION (\d+\.\d+)", (ROOT / "CMakeLists.txt").read_text())[1]
+    version = abi_version()
     require(set(by_name) == {f"libmillipede{version}", "libmillipede-dev", "millipede"},
             f"the packages are {sorted(by_name)}")
     needs = {name: run("dpkg-deb", "-f", package, "Depends") for name, package in by_name.items()}

@@ -2,6 +2,7 @@
 """What the ways to consume the library share: commands that must succeed, builds, consumers."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -51,6 +52,12 @@ def require(holds, what):
 
 def has_admin():
     return "add_library(millipede-admin" in (ROOT / "lib/CMakeLists.txt").read_text(encoding="utf-8")
+
+
+def abi_version():
+    """The part of the version that stands in the shared libraries' names."""
+    project = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    return re.search(r"project\(millipede VERSION (\d+\.\d+)", project)[1]
 
 
 def components():
