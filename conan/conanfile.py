@@ -62,6 +62,8 @@ class MillipedeConan(ConanFile):
             toolchain.cache_variables[f"MILLIPEDE_BUILD_{part}"] = False
         toolchain.cache_variables["MILLIPEDE_WITH_TLS"] = bool(self.options.with_tls)
         toolchain.cache_variables["MILLIPEDE_WITH_ADMIN"] = bool(self.options.with_admin)
+        # Some compilers bring it, others do not: a package must not depend on which one made it.
+        toolchain.cache_variables["MILLIPEDE_HAS_LIBBACKTRACE"] = False
         toolchain.generate()
         CMakeDeps(self).generate()
 

@@ -19,7 +19,8 @@ class TestPackage(ConanFile):
 
     def components(self):
         options = self.dependencies[self.tested_reference_str.split("/", maxsplit=1)[0]].options
-        return ["core", "client", *(name for name in ("tls", "admin") if options[f"with_{name}"])]
+        return ["core", "client", *(name for name in ("tls", "admin")
+                                     if options.get_safe(f"with_{name}"))]
 
     def generate(self):
         toolchain = CMakeToolchain(self)
