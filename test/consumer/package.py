@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSL-1.0
 """Uses the library in each of the ways that docs/packaging.md names, as a stranger would.
 
-Goal: what is installed, packed or made part of another project builds strangers' programs, and these
-run, wherever it was moved to.
+Goal: what is installed, packed or made part of another project builds strangers' programs, and
+these run, wherever it was moved to.
 Method: builds and installs the library (static; shared; without TLS and admin), moves the result,
 builds the consumers in this folder against it and runs them; makes Debian packages, installs them
 below a root of their own and runs what they brought; makes Conan packages. All of it below build/.

@@ -51,7 +51,8 @@ def require(holds, what):
 
 
 def has_admin():
-    return "add_library(millipede-admin" in (ROOT / "lib/CMakeLists.txt").read_text(encoding="utf-8")
+    library = (ROOT / "lib/CMakeLists.txt").read_text(encoding="utf-8")
+    return "add_library(millipede-admin" in library
 
 
 def abi_version():
