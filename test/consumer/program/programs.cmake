@@ -14,8 +14,10 @@ add_consumer(core core.cpp millipede::millipede)
 if("client" IN_LIST CONSUMER_COMPONENTS)
   add_consumer(client client.cpp millipede::millipede millipede::client)
 endif()
-if("tls" IN_LIST CONSUMER_COMPONENTS) # links what only a library with TLS has
-  add_consumer(tls client.cpp millipede::client millipede::tls)
+if("tls" IN_LIST CONSUMER_COMPONENTS) # the same, and links what only a library with TLS has
+  add_executable(consumer-tls $<TARGET_OBJECTS:consumer-client>)
+  set_target_properties(consumer-tls PROPERTIES LINKER_LANGUAGE CXX)
+  target_link_libraries(consumer-tls PRIVATE millipede::client millipede::tls)
 endif()
 if("admin" IN_LIST CONSUMER_COMPONENTS)
   add_consumer(admin admin.cpp millipede::admin)
