@@ -73,6 +73,7 @@ class BrowserTest(unittest.TestCase):
         """A screenshot, for people to look at; where it is."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         path = SHOTS / f"{name}.png"
+        page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=path, full_page=whole)
         return path
 

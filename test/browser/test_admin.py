@@ -16,11 +16,13 @@ from pathlib import Path
 from browser import BrowserTest, expect
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "net"))
-from harness import Client, Server, echo, login, wait_until  # noqa: E402
+from harness import Client, Server, echo, login, login_reply, run_to_end, wait_until  # noqa: E402
 
 CLIENTS = 40
 
 
+@unittest.skipUnless("--admin" in " ".join(run_to_end("millipede-online", "--help")[1]),
+                     "millipede-online was built without the admin endpoint")
 class RealServer(BrowserTest):
     """millipede-online, with an admin endpoint."""
 
@@ -40,6 +42,7 @@ class RealServer(BrowserTest):
             client = Client(server.address)
             self.addCleanup(client.close)
             client.send(login(number + 1) + echo(b"x" * 100))
+            client.receive(len(login_reply()) + len(echo(b"x" * 100)))
             clients.append(client)
         return clients
 

@@ -109,8 +109,12 @@ class Figures(PageTest):
     def test_a_program_that_counts_nobody_as_online(self):
         latest = figures()
         del latest["online"]
-        page, _ = self.show(latest)
+        page, stub = self.show(latest)
         self.expect_values(page, "Connections", "12,345")
+        expect(self.chart(page, "Memory")).to_contain_text("412 B a connection")
+        stub.send(figures(uptime=101, connections=999))
+        expect(self.chart(page, "Memory")).not_to_contain_text("a connection")
+        stub.send(latest | {"uptime_seconds": 102})
         expect(page).to_have_title("12,345 connections · millipede-online")
 
     def test_counters_that_it_does_not_know_and_those_that_are_zero(self):
@@ -405,6 +409,17 @@ class Readers(PageTest):
                 box = page.locator("#workers-scroll")
                 self.assertEqual(box.evaluate("(box) => box.scrollWidth - box.clientWidth"), 0)
             self.shot(page, f"width-{width}")
+
+    def test_nothing_overlaps(self):
+        page, _ = self.show(figures(totals={"full": 123456789, "messages_dropped": 123456789,
+                                            "timeouts": 123456789, "stalls": 123456789}))
+        page.locator("#zeros").check()
+        for width in (1400, 1280, 1100, 900):
+            page.set_viewport_size({"width": width, "height": 900})
+            self.assertEqual(page.evaluate("""() =>
+              [...document.querySelectorAll("#counters > div, .card, .legend li")]
+                .filter((box) => box.scrollWidth > box.clientWidth + 1)
+                .map((box) => box.textContent)"""), [], width)
 
     def test_values_by_mouse_and_by_keyboard(self):
         page, _ = self.show(*(figures(uptime=100 + number, online=1000 * number)

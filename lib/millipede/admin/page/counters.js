@@ -41,7 +41,8 @@ export class counter_tables {
     for (const name of Object.keys(totals)) {
       if (!this.#known.has(name)) this.#row(this.#tables.at(-1), name);
     }
-    const span = `last ${duration(Math.round(history.recent_span))}`;
+    const span = history.recent_span > 55 ? "last minute"
+      : `last ${duration(history.recent_span)}`;
     for (const {box, heading, none, rows} of this.#tables) {
       put(heading, span);
       for (const row of rows) this.#fill(row, totals, history);

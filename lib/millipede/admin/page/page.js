@@ -52,7 +52,8 @@ function draw() {
   const {connections_max, memory} = figures;
   const notes = {
     connections: finite(connections_max) ? ` of ${count(connections_max)}` : "",
-    resident: finite(memory?.user_bytes_per_connection)
+    // Of a few connections it would tell of everything else that the process has.
+    resident: finite(memory?.user_bytes_per_connection) && figures.connections >= 1000
       ? ` ${count(memory.user_bytes_per_connection)} B a connection` : "",
     budget_used: finite(memory?.output_budget_bytes)
       ? ` of ${bytes(memory.output_budget_bytes)}` : "",

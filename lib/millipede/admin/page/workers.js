@@ -83,7 +83,7 @@ export class worker_table {
 
   #show(row, worker) {
     put(row.number, count(worker.index));
-    put(row.pill, worker.stalled ? "stalled" : "");
+    put(row.pill, worker.dead ? "dead" : worker.stalled ? "stalled" : "");
     this.#gauge(row.connections, count(worker.connections),
       finite(worker.connections) / (finite(worker.connections_max) || Infinity));
     this.#gauge(row.busy, share(worker.busy_share), finite(worker.busy_share));
