@@ -3,8 +3,8 @@
 
 Goal: look at a page of ours as its reader does, and see all that a browser would tell a developer.
 Method: Playwright drives the system's Chromium. A page that logs an error, breaks its content
-security policy, throws, or asks for anything but loopback, fails its test, unless the test says that
-it expects so. After a failure a screenshot is in MILLIPEDE_SHOTS.
+security policy, throws, or asks for anything but loopback, fails its test, unless the test says
+that it expects so. After a failure a screenshot is in MILLIPEDE_SHOTS.
 
 Environment: MILLIPEDE_CHROMIUM  the browser [/usr/bin/chromium]
              MILLIPEDE_SHOTS     folder of the screenshots [build/browser]

@@ -82,7 +82,8 @@ class Figures(PageTest):
             figures(uptime=93785.0, totals={
                 "messages_received": 61234, "messages_sent": 5, "bytes_received": 3 << 20,
                 "bytes_sent": 1000, "accepted": 150, "closed": 3, "closed_by_peer": 3,
-                "newcomers_over_rate": 40, "full": 2, "messages_dropped": 7, "bytes_dropped": 4096}))
+                "newcomers_over_rate": 40, "full": 2, "messages_dropped": 7,
+                "bytes_dropped": 4096}))
         expect(page.locator("#about")).to_have_text("0.1.0 · up 1 d 2 h")
         expect(page).to_have_title("12,000 online · millipede-online")
         self.expect_values(page, "Connections", "12,000", "12,345")
@@ -221,8 +222,9 @@ class Nonsense(PageTest):
 
     def test_figures_that_are_none(self):
         page, stub = self.show(figures())
-        for text in (b"data: {not json}\n\n", b"data: [1, 2]\n\n", b"data: null\n\n", b"data: 7\n\n",
-                     b"event: other\n\n", b": a comment\n\n", b"\xff\xfe\n\n", b"data\n\n"):
+        for text in (b"data: {not json}\n\n", b"data: [1, 2]\n\n", b"data: null\n\n",
+                     b"data: 7\n\n", b"event: other\n\n", b": a comment\n\n",
+                     b"\xff\xfe\n\n", b"data\n\n"):
             stub.send_raw(text)
         stub.send(figures(uptime=101, online=1))
         self.expect_values(page, "Connections", "1", "12,345")
@@ -408,6 +410,9 @@ class Readers(PageTest):
             if width >= PHONE["width"]:  # below that the table of workers is scrolled by itself
                 box = page.locator("#workers-scroll")
                 self.assertEqual(box.evaluate("(box) => box.scrollWidth - box.clientWidth"), 0)
+            if width <= PHONE["width"]:  # all below one another
+                self.assertEqual(page.evaluate("new Set([...document.querySelectorAll('.card')]"
+                                               ".map((card) => card.clientWidth)).size"), 1)
             self.shot(page, f"width-{width}")
 
     def test_nothing_overlaps(self):

