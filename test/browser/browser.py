@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSL-1.0
+"""What tests in a browser share: a headless Chromium, and pages that complain of nothing.
+
+Goal: look at a page of ours as its reader does, and see all that a browser would tell a developer.
+Method: Playwright drives the system's Chromium. A page that logs an error, breaks its content
+security policy, throws, or asks for anything but loopback, fails its test, unless the test says
+that it expects so. After a failure a screenshot is in MILLIPEDE_SHOTS.
+
+Environment: MILLIPEDE_CHROMIUM  the browser [/usr/bin/chromium]
+             MILLIPEDE_SHOTS     folder of the screenshots [build/browser]
+"""
+
+import os
+import re
+import unittest
+from pathlib import Path
+
+from playwright.sync_api import expect, sync_playwright
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CHROMIUM = os.environ.get("MILLIPEDE_CHROMIUM", "/usr/bin/chromium")
+SHOTS = Path(os.environ.get("MILLIPEDE_SHOTS") or REPOSITORY / "build" / "browser")
+DEADLINE = 60.0  # seconds; waited for in full only when something is broken
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+         "--disable-component-update", "--disable-dev-shm-usage", "--no-first-run",
+         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"]
+
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+expect.set_options(timeout=DEADLINE * 1000)
+
+
+class BrowserTest(unittest.TestCase):
+    """One Chromium for all tests of a class, a fresh context (storage, cookies) for each page."""
+
+    @classmethod
+    def setUpClass(cls):
+        playwright = sync_playwright().start()
+        cls.addClassCleanup(playwright.stop)
+        cls.chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=FLAGS, timeout=DEADLINE * 1000)
+        cls.addClassCleanup(cls.chromium.close)
+
+    def run(self, result=None):
+        self.result = result  # where failures are noted, before cleanups run
+        return super().run(result)
+
+    def setUp(self):
+        self.pages = []
+        self.complaints = []  # what browsers said in this test
+        self.expected = []  # regular expressions of complaints that belong to the test
+        self.addCleanup(self._close)
+
+    def open(self, address, *, clock=False, **context):
+        """A new page at that address. With a clock it can be told that time has passed
+        (page.clock.fast_forward); further words go to Playwright's new_context."""
+        context.setdefault("viewport", DESKTOP)
+        browsing = self.chromium.new_context(**context)
+        self.addCleanup(browsing.close)
+        browsing.set_default_timeout(DEADLINE * 1000)
+        page = browsing.new_page()
+        page.on("console", lambda message: message.type in ("error", "warning") and
+                self.complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
+        if clock:
+            page.clock.install()
+        self.pages.append(page)
+        page.goto(address)
+        return page
+
+    def shot(self, page, name, whole=True):
+        """A screenshot, for people to look at; where it is."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        path = SHOTS / f"{name}.png"
+        page.evaluate("scrollTo(0, 0)")
+        page.screenshot(path=path, full_page=whole)
+        return path
+
+    def _close(self):
+        failed = self._failed()
+        for number, page in enumerate(self.pages):
+            if failed and not page.is_closed():
+                print(f"screenshot: {self.shot(page, f'failed-{self.id()}-{number}')}")
+        if not failed:
+            self.assertEqual([text for text in self.complaints
+                              if not any(re.search(known, text) for known in self.expected)], [])
+
+    def _failed(self):
+        return any(test is self for test, _ in (*self.result.failures, *self.result.errors))
