@@ -6,6 +6,7 @@
 #include "common/listen_settings.hpp"
 #include "common/process_settings.hpp"
 #include "common/setting_kinds.hpp"
+#include "common/standard_streams.hpp"
 
 #include <millipede/base/connection_id.hpp>
 #include <millipede/base/error.hpp>
@@ -234,6 +235,7 @@ bool read_settings(program const& about, std::vector<foreign_file> const& foreig
 
 int run_program(std::string const& name, std::function<int()> const& body) {
     constexpr int usage_status = 2;
+    secure_standard_streams();
     try {
         return body();
     } catch (usage_error const& refusal) {

@@ -308,6 +308,7 @@ class basic_server {
     void begin_stop(detail::stop_plan const& plan);
     detail::stop_plan plan_after_signal() const;
     void begin_role();
+    std::string status() const;
     std::vector<detail::heirloom> heirlooms();
     void leave_place();
     void abandon_start() noexcept;

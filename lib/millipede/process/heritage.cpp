@@ -2,6 +2,7 @@
 #include <millipede/process/heritage.hpp>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,6 +42,14 @@ bool keep_from_children(int descriptor) noexcept {
     return ::fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+// Whether that process made this socket pair, be it alive or not.
+bool leads_to(int process, int channel) noexcept {
+    ucred maker{};
+    socklen_t size = sizeof maker;
+    return ::getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &maker, &size) == 0 &&
+           maker.pid == process;
+}
+
 } // namespace
 
 std::string to_text(std::vector<heirloom> const& heirlooms) {
@@ -63,18 +72,18 @@ std::vector<heirloom> heirlooms_of(std::string_view text) {
 
 heritage& heritage::of_process() {
     static heritage own{[]() -> std::string_view {
-                            auto const* value = std::getenv(variable);
-                            return value ? value : "";
-                        }(),
-                        ::getppid()};
+        auto const* value = std::getenv(variable);
+        return value ? value : "";
+    }()};
     return own;
 }
 
-heritage::heritage(std::string_view text, int parent) {
-    auto from = take_number(text, ' ');
-    if (!from || *from != parent) return;
+heritage::heritage(std::string_view text) {
+    auto predecessor = take_number(text, ' ');
+    if (!predecessor) return;
     auto channel = take_number(text, ' ');
-    if (!channel || !keep_from_children(*channel)) return;
+    if (!channel || !leads_to(*predecessor, *channel) || !keep_from_children(*channel)) return;
+    predecessor_ = *predecessor;
     channel_ = *channel;
     for (auto& each : heirlooms_of(text))
         if (keep_from_children(each.descriptor)) inherited_.push_back(std::move(each));

@@ -30,15 +30,16 @@ std::vector<heirloom> heirlooms_of(std::string_view text);
 /// it does before `run()`, and says by `offer(name, descriptor)` what it listens on.
 class heritage {
   public:
-    /// The environment variable: the parent's process id, the channel, the heirlooms, with spaces
-    /// between.
+    /// The environment variable: the process before this one, the channel, the heirlooms, with
+    /// spaces between.
     static constexpr char variable[] = "MILLIPEDE_HERITAGE";
 
-    /// That of this process, looked at once. It is its own only when its parent is the one that the
-    /// variable names: not that of a program which a server starts for other reasons.
+    /// That of this process, looked at once. It is its own only when the channel leads to the
+    /// process that the variable names: not that of a program which a server starts for other
+    /// reasons.
     static heritage& of_process();
-    /// For tests: as the variable says, to a process of that parent.
-    heritage(std::string_view text, int parent);
+    /// As the variable says.
+    explicit heritage(std::string_view text);
     ~heritage();
     heritage(heritage const&) = delete;
     heritage& operator=(heritage const&) = delete;
@@ -48,6 +49,8 @@ class heritage {
     int take(std::string_view name) noexcept;
     /// The channel to the process that handed over, the caller's from now on; -1: there is none.
     int take_channel() noexcept;
+    /// The process at its other end; 0: none.
+    int predecessor() const noexcept { return predecessor_; }
     /// Closes what nobody has taken: nobody will accept there.
     void close_rest() noexcept;
 
@@ -61,6 +64,7 @@ class heritage {
 
   private:
     mutable std::mutex mutex_;
+    int predecessor_ = 0;
     int channel_ = -1;
     std::vector<heirloom> inherited_;
     std::vector<heirloom> offered_;

@@ -73,10 +73,11 @@ void process_role::wait_for_predecessor(int channel) {
     predecessor_.assign(channel);
     error_code gone; // then it has ended, and is read as such
     asio::write(predecessor_, asio::buffer("r", 1), gone);
-    auto heard = [this, before = ::getppid()](error_code code, std::size_t) {
+    auto heard = [this](error_code code, std::size_t) {
         if (code == asio::error::operation_aborted) return;
         predecessor_.close();
-        log(info) << "upgrade: this process has the place of process " << before;
+        log(info) << "upgrade: this process has the place of process "
+                  << heritage::of_process().predecessor();
         server_.inherit();
         try {
             take_place();
@@ -102,8 +103,8 @@ void process_role::take_place() {
 
 void process_role::tell_regularly() {
     auto watchdog = manager_->watchdog();
-    if (server_.healthy() || !watchdog)
-        manager_->tell((watchdog ? "WATCHDOG=1\nSTATUS=" : "STATUS=") + server_.status());
+    bool all_is_well = watchdog && server_.healthy();
+    manager_->mention((all_is_well ? "WATCHDOG=1\nSTATUS=" : "STATUS=") + server_.status());
     timer_.expires_after(watchdog ? std::max<std::chrono::microseconds>(*watchdog / 2, 1ms)
                                   : status_interval);
     timer_.async_wait([this](error_code code) {

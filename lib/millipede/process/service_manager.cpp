@@ -58,11 +58,15 @@ service_manager::~service_manager() {
     if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-bool service_manager::tell(std::string_view lines) noexcept {
+bool service_manager::mention(std::string_view lines) noexcept {
+    return send(lines, MSG_DONTWAIT);
+}
+
+bool service_manager::send(std::string_view lines, int flags) noexcept {
     if (!present()) return false;
     ssize_t sent = 0;
     do {
-        sent = ::sendto(descriptor_, lines.data(), lines.size(), MSG_NOSIGNAL,
+        sent = ::sendto(descriptor_, lines.data(), lines.size(), MSG_NOSIGNAL | flags,
                         reinterpret_cast<sockaddr const*>(&address_), address_size_);
     } while (sent < 0 && errno == EINTR);
     return sent == static_cast<ssize_t>(lines.size());

@@ -25,11 +25,15 @@ class service_manager {
     /// How long it lets pass without a `WATCHDOG=1`, if it watches this process.
     std::optional<std::chrono::microseconds> watchdog() const noexcept { return watchdog_; }
 
-    /// Says lines of NAME=VALUE, as one datagram. When it does not listen this waits for up to half
-    /// a second, and then leaves it unsaid. \returns whether it was said.
-    bool tell(std::string_view lines) noexcept;
+    /// Says lines of NAME=VALUE, as one datagram; when it does not take any, this waits for up to
+    /// half a second. \returns whether it was said.
+    bool tell(std::string_view lines) noexcept { return send(lines, 0); }
+    /// The same for what will be said again before long: does not wait.
+    bool mention(std::string_view lines) noexcept;
 
   private:
+    bool send(std::string_view lines, int flags) noexcept;
+
     int descriptor_ = -1;
     sockaddr_un address_{};
     socklen_t address_size_ = 0;

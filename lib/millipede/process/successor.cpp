@@ -99,7 +99,7 @@ std::optional<std::string> successor::look_for_its_end() const {
     int status = 0;
     auto ended = ::waitpid(process_, &status, WNOHANG);
     if (ended == process_) return in_words(status);
-    if (ended < 0 && errno == ECHILD) return "ended, and somebody else was told how";
+    if (ended < 0 && errno == ECHILD) return "ended (how is not known)";
     return std::nullopt;
 }
 

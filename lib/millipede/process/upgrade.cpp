@@ -27,18 +27,19 @@ void basic_server::begin_role() {
                     return limits_.stall_policy != stall_policy::watchdog ||
                            supervisor_->counters().stalled == 0;
                 },
-            .status =
-                [this] {
-                    auto sums = metrics(); // each exact, but not of the same moment
-                    auto present = sums.opened - std::min(sums.opened, sums.closed);
-                    return (stopping_ ? "draining, " : "") + std::to_string(present) +
-                           " connections";
-                },
+            .status = [this] { return status(); },
             .heirlooms = [this] { return heirlooms(); },
             .inherit = [this] { acceptor_->own_paths(); },
             .leave = [this] { leave_place(); },
         });
     role_->begin();
+}
+
+std::string basic_server::status() const {
+    auto sums = metrics(); // each is exact, but not of the same moment
+    auto text = std::to_string(sums.opened - std::min(sums.opened, sums.closed)) + " connections";
+    if (sums.stalled > 0) text += ", " + std::to_string(sums.stalled) + " stalled workers";
+    return stopping_ ? "draining, " + text : text;
 }
 
 std::vector<detail::heirloom> basic_server::heirlooms() {
