@@ -18,6 +18,8 @@ class pid_file {
     /// In place of what stands there; whoever reads it meanwhile reads the one or the other.
     /// \throws boost::system::system_error
     void write();
+    /// It stays for the process that will write its own number there.
+    void leave() noexcept { written_ = false; }
     /// Takes it away, unless it has another process's number by now.
     void remove() noexcept;
 

@@ -170,6 +170,7 @@ void process_role::successor_ready() {
     if (manager_) manager_->tell("MAINPID=" + std::to_string(successor_->process()));
     in_place_ = false;
     timer_.cancel();
+    pid_file_.leave();
     successor_->let_go();
     server_.leave();
 }

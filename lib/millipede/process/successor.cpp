@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 constexpr auto look_interval = 20ms;
 
 // How long one that is to end may take for it: it may have clients by then.
-constexpr auto end_patience = 5s;
+constexpr auto end_patience = 2s;
 
 std::string in_words(int status) {
     if (WIFEXITED(status)) return "ended with status " + std::to_string(WEXITSTATUS(status));

@@ -58,6 +58,17 @@ BOOST_AUTO_TEST_CASE(another_process_s_is_left_there) {
     BOOST_TEST(!std::filesystem::exists(path));
 }
 
+BOOST_AUTO_TEST_CASE(one_that_is_left_stays_for_the_next_process) {
+    test::folder folder;
+    auto path = folder / "pid";
+    {
+        subject own{path};
+        own.write();
+        own.leave();
+    }
+    BOOST_TEST(content_of(path) == std::to_string(::getpid()) + '\n');
+}
+
 BOOST_AUTO_TEST_CASE(without_a_path_there_is_none) {
     subject none{""};
     none.write();
