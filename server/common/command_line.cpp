@@ -60,8 +60,7 @@ setting transport_setting(millipede::transport_kind& target) {
 }
 
 setting stall_policy_setting(millipede::stall_policy& target) {
-    return {"stall-policy", "WHAT",
-            "when a worker stalls: report, abort, or watchdog: be silent to it [report]",
+    return {"stall-policy", "WHAT", "when a worker stalls: report, abort or watchdog [report]",
             [&target](std::string const& text) {
                 if (text == "report")
                     target = millipede::stall_policy::report;

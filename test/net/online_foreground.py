@@ -53,6 +53,7 @@ class Foreground(NetTest):
                          f"listening on {address[0]}:{address[1]}\n")
         self.assertEqual((os.getsid(process.pid), os.getpgid(process.pid)),
                          (os.getsid(0), os.getpgid(0)))
+        self.enter(address).ping()  # it listens before it heeds signals
         process.stdout.close()
         process.stderr.close()
         self.finish(process)

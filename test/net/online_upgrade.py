@@ -18,11 +18,12 @@ import threading
 import unittest
 from pathlib import Path
 
-from harness import (HEAD, SANITIZER_REPORTS, Client, UnixPath, echo, free_port, has_ipv6, login,
-                     login_reply, program, wait_until)
+from harness import (HEAD, SANITIZER_REPORTS, Client, UnixPath, echo, frame, free_port, has_ipv6,
+                     login, login_reply, program, run_to_end, wait_until)
 from service_manager import ManagedTest
 
 PR_SET_CHILD_SUBREAPER = 36
+HAND_OVER = 3  # the command of millipede-test-sleeper
 TOLD = re.compile(r"upgrade: process (\d+) is ready")
 STARTED = re.compile(r"upgrade: started (\S+) as process (\d+)")
 
@@ -82,10 +83,15 @@ class UpgradeTest(ManagedTest):
         before = server.current
         known = len(server.log(contains="is ready and has"))
         os.kill(before, signal.SIGUSR2)
+        server.current = self.wait_ready(server, known)
+        return before
+
+    @staticmethod
+    def wait_ready(server, known):
+        """The process that was the next to be ready, after `known` others."""
         record = wait_until(lambda: server.log(contains="is ready and has")[known:],
                             "a new process")[0]
-        server.current = int(TOLD.search(record.text)[1])
-        return before
+        return int(TOLD.search(record.text)[1])
 
     def has_ended(self, process, server):
         """Whether it has; its status is known then."""
@@ -271,6 +277,23 @@ class Success(UpgradeTest):
         self.end_current(server)
         self.assertEqual([each.name for each in self.folder.iterdir()], ["millipede-online"])
 
+    def test_pid_file_that_cannot_be_written(self):
+        status, _, err = run_to_end("millipede-online", "--listen", "127.0.0.1:0", "--log-level",
+                                    "error", "--pid-file", str(self.folder / "missing" / "pid"))
+        self.assertEqual(status, 2)
+        self.assertEqual(err, [f"millipede-online: --pid-file: cannot write {self.folder}/missing/"
+                               "pid: No such file or directory"])
+
+    def test_asked_for_by_a_handler(self):
+        server = self.serve_installed("millipede-test-sleeper", report_every=None)
+        old, client = server.current, self.connect(server)
+        client.send(frame(HAND_OVER))
+        self.assertEqual(client.receive(HEAD.size), frame(HAND_OVER))
+        server.current = self.wait_ready(server, 0)
+        self.assert_stream_ends(client)
+        client.close()
+        self.wait_end(old, server)
+
     def test_only_what_is_meant_is_inherited(self):
         log = self.folder / "log"
         with socket.socket() as strange:
@@ -377,8 +400,7 @@ class Failure(UpgradeTest):
         self.assertEqual(len(self.started(server)), 1)
         old = server.current
         gate.touch()
-        server.current = int(TOLD.search(wait_until(
-            lambda: server.log(contains="is ready and has"), "the hand-over")[0].text)[1])
+        server.current = self.wait_ready(server, 0)
         self.wait_end(old, server)
         self.connect(server).ping()
 

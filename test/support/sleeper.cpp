@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // A server for tests from outside, whose handler of command 1 holds its worker until another
-// connection, on another worker, sends command 2. Both are answered with what was sent.
+// connection, on another worker, sends command 2. Command 3 has it hand over to a new process. All
+// are answered with what was sent.
 #include "common/command_line.hpp"
 #include "common/reports.hpp"
 
@@ -17,6 +18,7 @@ using namespace millipede;
 
 constexpr std::uint16_t sleep_command = 1;
 constexpr std::uint16_t wake_command = 2;
+constexpr std::uint16_t hand_over_command = 3;
 
 void serve(options const& limits) {
     logging logs{limits.log};
@@ -29,6 +31,10 @@ void serve(options const& limits) {
     });
     server.on(wake_command, [&](auto& connection, frame const& message) {
         awake = true;
+        connection.send(message);
+    });
+    server.on(hand_over_command, [&](auto& connection, frame const& message) {
+        server.hand_over();
         connection.send(message);
     });
     server.start();

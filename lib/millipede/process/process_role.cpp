@@ -5,9 +5,9 @@
 #include <millipede/process/heritage.hpp>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <utility>
 
 namespace millipede::detail {
@@ -71,8 +72,7 @@ void process_role::begin() {
 void process_role::wait_for_predecessor(int channel) {
     heritage::of_process().close_rest();
     predecessor_.assign(channel);
-    error_code gone; // then it has ended, and is read as such
-    asio::write(predecessor_, asio::buffer("r", 1), gone);
+    ::send(channel, "r", 1, MSG_NOSIGNAL); // if it has ended, that is what will be read
     auto heard = [this](error_code code, std::size_t) {
         if (code == asio::error::operation_aborted) return;
         predecessor_.close();
@@ -103,8 +103,12 @@ void process_role::take_place() {
 
 void process_role::tell_regularly() {
     auto watchdog = manager_->watchdog();
-    bool all_is_well = watchdog && server_.healthy();
-    manager_->mention((all_is_well ? "WATCHDOG=1\nSTATUS=" : "STATUS=") + server_.status());
+    try {
+        bool all_is_well = watchdog && server_.healthy();
+        manager_->mention((all_is_well ? "WATCHDOG=1\nSTATUS=" : "STATUS=") + server_.status());
+    } catch (std::bad_alloc const&) {
+        // The next time, perhaps.
+    }
     timer_.expires_after(watchdog ? std::max<std::chrono::microseconds>(*watchdog / 2, 1ms)
                                   : status_interval);
     timer_.async_wait([this](error_code code) {
@@ -151,15 +155,17 @@ void process_role::hand_over() {
         log(error) << "no upgrade: it is not known how this process was started";
         return;
     }
-    successor_ = std::make_shared<successor>(
-        *context_, limits_->upgrade_timeout, [this] { successor_ready(); },
-        [this](std::string const& why) { successor_failed(why); });
     try {
+        successor_ = std::make_shared<successor>(
+            *context_, limits_->upgrade_timeout, [this] { successor_ready(); },
+            [this](std::string const& why) { successor_failed(why); });
         successor_->start(*program_, server_.heirlooms());
         log(info) << "upgrade: started " << program_->path() << " as process "
                   << successor_->process();
     } catch (boost::system::system_error const& failure) {
         successor_failed("cannot start " + program_->path() + ": " + failure.code().message());
+    } catch (std::bad_alloc const&) {
+        successor_failed("no memory");
     }
 }
 
