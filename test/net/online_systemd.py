@@ -3,7 +3,7 @@
 
 Goal: it is ready when it is, tells of its end, and its sign of life fails to come
 when it hangs; a manager that does not listen harms nobody.
-Method: a socket of ours takes the place of systemd's (sd_notify(3)), with its environment variables.
+Method: a socket of ours in the place of systemd's (sd_notify(3)), and its variables.
 """
 
 import unittest
