@@ -4,7 +4,9 @@
 #include "common/admission_settings.hpp"
 #include "common/config_file.hpp"
 #include "common/listen_settings.hpp"
+#include "common/process_settings.hpp"
 #include "common/setting_kinds.hpp"
+#include "common/standard_streams.hpp"
 
 #include <millipede/base/connection_id.hpp>
 #include <millipede/base/error.hpp>
@@ -58,14 +60,17 @@ setting transport_setting(millipede::transport_kind& target) {
 }
 
 setting stall_policy_setting(millipede::stall_policy& target) {
-    return {"stall-policy", "WHAT", "when a worker stalls: report, or abort the process [report]",
+    return {"stall-policy", "WHAT", "when a worker stalls: report, abort or watchdog [report]",
             [&target](std::string const& text) {
                 if (text == "report")
                     target = millipede::stall_policy::report;
                 else if (text == "abort")
                     target = millipede::stall_policy::abort;
+                else if (text == "watchdog")
+                    target = millipede::stall_policy::watchdog;
                 else
-                    throw std::invalid_argument{"'" + text + "' is neither report nor abort"};
+                    throw std::invalid_argument{"'" + text +
+                                                "' is none of report, abort, watchdog"};
             }};
 }
 
@@ -188,6 +193,7 @@ void add_server_settings(settings_table& table, millipede::options& limits) {
     table.add(time_setting("stall-after", "a worker silent for TIME is stalled; 0s: no watch",
                            limits.stall_after));
     table.add(stall_policy_setting(limits.stall_policy));
+    add_process_settings(table, limits);
     table.add(transport_setting(limits.transport));
     table.add(log_level_setting(limits.log.level));
     table.add({"log-file", "FILE", "log to a rotating file instead of standard error",
@@ -228,6 +234,7 @@ bool read_settings(program const& about, std::vector<foreign_file> const& foreig
 
 int run_program(std::string const& name, std::function<int()> const& body) {
     constexpr int usage_status = 2;
+    secure_standard_streams();
     try {
         return body();
     } catch (usage_error const& refusal) {

@@ -27,7 +27,7 @@ OPTIONS = ["--listen", "--config", "--init-conf", "--help", "--version", "--work
            "--tcp-user-timeout", "--keepalive-idle", "--keepalive-interval", "--keepalive-probes",
            "--output-max-bytes", "--overflow", "--output-budget-bytes", "--drain-spread",
            "--tls-certificate", "--tls-key", "--tls-client-ca", "--tls-handshake-timeout",
-           "--stall-after", "--stall-policy"]
+           "--stall-after", "--stall-policy", "--upgrade-timeout", "--pid-file"]
 
 SHIPPED_INIT_CONF = """\
 # MarioTCP's own settings, as they are shipped
@@ -133,6 +133,7 @@ class BadOptions(OptionsTest):
         "tls-handshake-timeout": ["10", "-1s", "0s", "soon", ""],
         "stall-after": ["2", "99ms", "-1s", "soon"],
         "stall-policy": ["panic", ""],
+        "upgrade-timeout": ["0s", "soon", "-1s"],
         "listen": ["nonsense", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:-1",
                    "300.0.0.1:80", "127.0.0.1:http!", "[::1:0", ":::1:", "", "1.2.3.4.5:0",
                    "127.0.0.1:0,", "127.0.0.1:0,ssl", "127.0.0.1:0,tls,tls", ",tls",

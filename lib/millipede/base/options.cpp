@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <thread>
 
 namespace millipede {
@@ -104,6 +105,17 @@ std::uint64_t raised_descriptor_limit() {
     return limit.rlim_cur;
 }
 
+void check_upgrade(options const& limits) {
+    check_duration("upgrade_timeout", limits.upgrade_timeout, 1ms);
+    auto number = limits.upgrade_signal;
+    if (number == 0) return;
+    check_range("upgrade_signal", number, 1, SIGRTMAX);
+    constexpr std::array taken{SIGINT, SIGTERM, SIGHUP, SIGKILL, SIGSTOP};
+    if (number == limits.stall_signal || std::count(taken.begin(), taken.end(), number) > 0)
+        throw invalid_option{"upgrade_signal",
+                             std::to_string(number) + " means something else; use SIGUSR2"};
+}
+
 void check_descriptors(options& limits) {
     auto limit = raised_descriptor_limit();
     auto overhead = descriptors_beside(limits.workers);
@@ -188,6 +200,7 @@ options validated(options wanted) {
                    limits.stall_after == 0ms ? 0ms : stall_after_min);
     if (limits.stall_signal != 0)
         check_range("stall_signal", limits.stall_signal, SIGRTMIN, SIGRTMAX);
+    check_upgrade(limits);
     check_descriptors(limits);
     return limits;
 }

@@ -31,6 +31,9 @@ enum class rate_policy {
 enum class stall_policy {
     report, ///< It goes on: the others are served, the stalled one gets no newcomers.
     abort,  ///< It is ended by std::abort, for whoever has it started again.
+    /// As `report`, but the service manager's watchdog hears nothing while one is stalled: systemd
+    /// starts the process anew when that lasts for WatchdogSec. Takes `options::notify_systemd`.
+    watchdog,
 };
 
 /// Every limit of a server, with its default, its unit and its reason. `server` validates them
@@ -233,6 +236,24 @@ struct options {
     /// else in the process uses (one with a handler is left alone, and no stacks are taken), or 0:
     /// no stacks. The system call that the stalled thread waits in, if it does, may end with EINTR.
     int stall_signal = SIGRTMIN + 8;
+
+    // As one process among others.
+
+    /// Tells systemd, or whoever set NOTIFY_SOCKET in the environment (Type=notify), when the
+    /// server is ready, reloads and ends, how many connections it has, and, if asked to
+    /// (WatchdogSec), that the thread of `run()` lives; see `stall_policy::watchdog` for the
+    /// workers. Without such a variable nothing happens.
+    bool notify_systemd = false;
+
+    /// The signal after which another process takes this one's place, as `server::hand_over()` has
+    /// it; 0: none does. Programs use SIGUSR2.
+    int upgrade_signal = 0;
+    /// That process has to be ready by then, or is ended; at least 1 ms.
+    std::chrono::milliseconds upgrade_timeout = std::chrono::seconds{30};
+
+    /// A file that has the process id while `run()` runs. Empty: none. The process that takes this
+    /// one's place writes its own there.
+    std::string pid_file{};
 
     /// Used when the program has not made a `logging` of its own.
     log_options log{};

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <new>
@@ -90,7 +91,8 @@ void acceptor::add(listening_socket& opened, std::uint32_t protocol, std::uint16
     opened.release();
     polled_.push_back({socket.native_handle(), POLLIN, 0});
     listeners_.push_back({std::move(socket), protocol, greeting, through_proxy, false,
-                          std::move(opened.path()), opened.endpoint().has_value()});
+                          std::move(opened.path()), opened.endpoint().has_value(),
+                          opened.heirloom_name()});
 }
 
 void acceptor::start() {
@@ -106,10 +108,36 @@ void acceptor::stop() {
             if (!accept_one(from)) break;
     workers_->wake();
     pause_timer_.cancel();
+    for (auto& from : listeners_)
+        close(from);
+}
+
+void acceptor::close(listener& from) noexcept {
+    from.path.reset(); // first: as long as the socket is open nothing else can be that file
+    if (!from.socket.is_open()) return;
+    // Another process may have the socket, too. Then it leaves the reactor's epoll set only when it
+    // is taken out, which Asio does for what it releases, and not for what it closes.
+    error_code ignored;
+    ::close(from.socket.release(ignored));
+}
+
+std::vector<heirloom> acceptor::heirlooms() {
+    std::vector<heirloom> all;
+    for (auto& from : listeners_)
+        all.push_back({from.heirloom_name, from.socket.native_handle()});
+    return all;
+}
+
+void acceptor::own_paths() noexcept {
+    for (auto& from : listeners_)
+        if (from.path) from.path->own(true);
+}
+
+void acceptor::leave() {
+    pause_timer_.cancel();
     for (auto& from : listeners_) {
-        error_code ignored;
-        from.path.reset(); // first: as long as the socket is open nothing else can be that file
-        from.socket.close(ignored);
+        if (from.path) from.path->own(false);
+        close(from);
     }
 }
 

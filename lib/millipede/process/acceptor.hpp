@@ -6,6 +6,7 @@
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
 #include <millipede/process/admission.hpp>
+#include <millipede/process/heritage.hpp>
 #include <millipede/process/listening_socket.hpp>
 #include <millipede/process/spare_descriptor.hpp>
 #include <millipede/process/worker_pool.hpp>
@@ -19,6 +20,7 @@
 #include <cstdint>
 #include <list>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace millipede::detail {
@@ -39,6 +41,13 @@ class acceptor {
     /// Closes all listeners: from now on the kernel refuses connections.
     void stop();
 
+    /// What the next process is to get. It stays open here.
+    std::vector<heirloom> heirlooms();
+    /// The paths of sockets that were handed over to this process are its own from now on.
+    void own_paths() noexcept;
+    /// Closes all listeners, and nothing else: another process accepts there.
+    void leave();
+
     worker_metrics const& counters() const noexcept { return counters_; }
 
   private:
@@ -49,9 +58,11 @@ class acceptor {
         bool through_proxy;   ///< The source address is a proxy's; the worker learns the client's.
         bool waiting = false; ///< For newcomers; at most one wait each.
         std::optional<socket_path> path{}; ///< Of a Unix domain socket, as long as it listens.
-        bool has_sources = true; ///< Else a Unix domain socket: peers there have no address.
+        bool has_sources = true;     ///< Else a Unix domain socket: peers there have no address.
+        std::string heirloom_name{}; ///< For the next process.
     };
 
+    static void close(listener& from) noexcept;
     void wait(listener& from);
     void accept_batch(listener& from);
     void accept_rush();

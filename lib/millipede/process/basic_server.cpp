@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <millipede/process/basic_server.hpp>
 
+#include <millipede/process/process_role.hpp>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
@@ -54,6 +56,8 @@ basic_server::basic_server(options wanted) : limits_{validated(std::move(wanted)
     for (auto const& each : limits_.listen)
         prepare_listener(each, 0);
 }
+
+basic_server::~basic_server() = default;
 
 void basic_server::shut_down() noexcept {
     end_workers(std::chrono::steady_clock::now() + limits_.stop_timeout);
@@ -161,15 +165,18 @@ void basic_server::run() {
     for (auto& task : periodics_)
         schedule(task);
     auto guard = boost::asio::make_work_guard(context_);
+    begin_role();
     try {
         context_.run();
     } catch (...) { // handlers must not run on while the caller's objects are destroyed
+        role_->end();
         end_workers(std::chrono::steady_clock::now() + limits_.stop_timeout);
         throw;
     }
     // They have ended, unless somebody stopped the io_context.
     end_workers(stopping_ ? cut_ : std::chrono::steady_clock::now() + limits_.stop_timeout);
     if (stopping_) report_end();
+    role_->end();
     auto result = stopping_ ? error_code{} : error_code{errc::not_running};
     if (end_awaiters_.complete(result, report_)) finish_handlers();
 }
@@ -211,11 +218,16 @@ void basic_server::wait_for_signal() {
         log(info) << (signal == SIGINT ? "SIGINT" : "SIGTERM") << ": stopping" << over
                   << "; once more ends at once";
         signals_.clear(); // the second one has its default effect: the process ends
-        begin_stop({.deadline = spread + limits_.stop_timeout,
-                    .window = spread,
-                    .come_back = spread,
-                    .says_goodbye = true});
+        begin_stop(plan_after_signal());
     });
+}
+
+detail::stop_plan basic_server::plan_after_signal() const {
+    auto spread = limits_.drain_spread;
+    return {.deadline = spread + limits_.stop_timeout,
+            .window = spread,
+            .come_back = spread,
+            .says_goodbye = true};
 }
 
 void basic_server::every(std::chrono::milliseconds period, std::function<void()> f) {
@@ -254,6 +266,7 @@ void basic_server::begin_stop(detail::stop_plan const& plan) {
         end_began_ = now;
         cut_ = cut;
         acceptor_->stop();
+        if (role_) role_->stopping(plan.deadline);
     }
     cut_ = std::min(cut_, cut);
     workers_->stop(plan);

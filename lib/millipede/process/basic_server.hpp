@@ -42,6 +42,10 @@
 
 namespace millipede {
 
+namespace detail {
+class process_role;
+}
+
 template <class Session, codec Codec>
 class service;
 
@@ -64,7 +68,7 @@ class basic_server {
 
     basic_server(basic_server const&) = delete;
     basic_server& operator=(basic_server const&) = delete;
-    virtual ~basic_server() = default;
+    virtual ~basic_server();
 
     /// Binds, allocates and starts the workers; from here on clients can connect. Logs the memory
     /// budget. `run()` calls it, unless it has been called.
@@ -98,6 +102,15 @@ class basic_server {
     /// Any thread, any time; returns at once.
     /// \throws std::invalid_argument for times that are negative or longer than a year.
     void drain(std::chrono::milliseconds deadline, std::chrono::milliseconds spread);
+
+    /// Hands over to a new process, so that a new version of the program serves and nobody is
+    /// refused meanwhile: starts the program as this process was started, from the file that stands
+    /// there now, with all listening sockets; when that one runs, this one leaves them to it and
+    /// drains, as after a signal. When it fails, or takes longer than `options::upgrade_timeout`,
+    /// the log says so in one line and this one goes on as if nothing had happened. Connections
+    /// stay where they are. For processes with one server. `options::upgrade_signal` does the same.
+    /// Any thread; returns at once. Before `run()` it takes effect then.
+    void hand_over();
 
     /// How the end went; after `run()` has returned. It is logged, too.
     drain_report const& drained() const noexcept { return report_; }
@@ -298,6 +311,11 @@ class basic_server {
     void schedule(periodic& task);
     void listen();
     void begin_stop(detail::stop_plan const& plan);
+    detail::stop_plan plan_after_signal() const;
+    void begin_role();
+    std::string status() const;
+    std::vector<detail::heirloom> heirlooms();
+    void leave_place();
     void abandon_start() noexcept;
     void end_workers(std::chrono::steady_clock::time_point offload_cut) noexcept;
     void report_end();
@@ -334,6 +352,7 @@ class basic_server {
     boost::asio::signal_set signals_{context_};
     boost::asio::signal_set reload_signals_{context_};
     boost::asio::steady_timer deadline_{context_};
+    std::unique_ptr<detail::process_role> role_; // from run() on
     millipede::metrics before_end_;
     drain_report report_;
     std::chrono::steady_clock::time_point end_began_{};

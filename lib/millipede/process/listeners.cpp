@@ -3,6 +3,8 @@
 // ask first.
 #include <millipede/process/basic_server.hpp>
 
+#include <millipede/process/process_role.hpp>
+
 #include <algorithm>
 #include <csignal>
 #include <exception>
@@ -62,7 +64,9 @@ void basic_server::wait_for_reload() {
     reload_signals_.add(SIGHUP); // nothing new from the second time on
     reload_signals_.async_wait([this](error_code code, int) {
         if (code) return;
+        role_->reloading();
         reload_certificates();
+        role_->reloaded();
         wait_for_reload();
     });
 }

@@ -2,6 +2,7 @@
 #include <millipede/process/listening_socket.hpp>
 
 #include <millipede/base/endpoint.hpp>
+#include <millipede/process/heritage.hpp>
 #include <millipede/process/inherited_options.hpp>
 #include <millipede/process/systemd_sockets.hpp>
 
@@ -80,6 +81,11 @@ bool listens(int descriptor) noexcept {
            option_of(descriptor, SO_TYPE) == SOCK_STREAM;
 }
 
+// A socket that is dual cannot become another, nor the reverse.
+std::string heirloom_name_of(listen_options const& wanted) {
+    return wanted.endpoint + (wanted.dual_stack ? ",dual-stack" : "");
+}
+
 } // namespace
 
 socket_path::socket_path(std::string path) : path_{std::move(path)} {
@@ -90,17 +96,21 @@ socket_path::socket_path(std::string path) : path_{std::move(path)} {
 }
 
 socket_path::socket_path(socket_path&& other) noexcept
-    : path_{std::exchange(other.path_, {})}, device_{other.device_}, file_{other.file_} {}
+    : path_{std::exchange(other.path_, {})},
+      device_{other.device_},
+      file_{other.file_},
+      ours_{other.ours_} {}
 
 socket_path::~socket_path() {
     struct stat found {};
-    if (path_.empty() || ::lstat(path_.c_str(), &found) != 0) return;
+    if (path_.empty() || !ours_ || ::lstat(path_.c_str(), &found) != 0) return;
     if (found.st_dev == device_ && found.st_ino == file_) ::unlink(path_.c_str());
 }
 
 listening_socket::listening_socket(listening_socket&& other) noexcept
     : descriptor_{other.release()},
       name_{std::move(other.name_)},
+      heirloom_name_{std::move(other.heirloom_name_)},
       endpoint_{std::move(other.endpoint_)},
       path_{std::move(other.path_)} {}
 
@@ -117,7 +127,10 @@ std::vector<listening_socket> listening_socket::open(listen_options const& wante
     std::vector<listening_socket> opened;
     try {
         auto where = parse_listen_address(wanted.endpoint);
-        if (auto const* endpoint = std::get_if<tcp::endpoint>(&where))
+        opened = take_heirlooms(where, wanted, limits);
+        if (!opened.empty())
+            return opened;
+        else if (auto const* endpoint = std::get_if<tcp::endpoint>(&where))
             opened.push_back(open_tcp(*endpoint, wanted, limits));
         else if (auto const* path = std::get_if<unix_address>(&where))
             opened.push_back(open_unix(*path, wanted, limits));
@@ -127,6 +140,8 @@ std::vector<listening_socket> listening_socket::open(listen_options const& wante
             for (int descriptor : systemd_sockets(std::get<systemd_address>(where).name))
                 opened.push_back(open_inherited(descriptor, limits));
         if (opened.empty()) throw system_error{errc::no_inherited_socket};
+        for (auto& each : opened)
+            each.heirloom_name_ = heirloom_name_of(wanted);
     } catch (system_error const& failure) {
         throw listen_error{wanted.endpoint, failure.code()};
     }
@@ -163,10 +178,39 @@ listening_socket listening_socket::open_inherited(int descriptor, options const&
     if (!listens(descriptor)) throw system_error{errc::no_inherited_socket};
     ::fcntl(descriptor, F_SETFD, FD_CLOEXEC); // it was handed over to us, not to our children
     listening_socket opened{checked(::fcntl(descriptor, F_DUPFD_CLOEXEC, 3), "fcntl")};
-    auto flags = checked(::fcntl(opened.descriptor_, F_GETFL), "fcntl");
-    checked(::fcntl(opened.descriptor_, F_SETFL, flags | O_NONBLOCK), "fcntl");
+    opened.be_non_blocking();
     opened.begin(limits);
     return opened;
+}
+
+void listening_socket::be_non_blocking() {
+    auto flags = checked(::fcntl(descriptor_, F_GETFL), "fcntl");
+    checked(::fcntl(descriptor_, F_SETFL, flags | O_NONBLOCK), "fcntl");
+}
+
+std::vector<listening_socket> listening_socket::take_heirlooms(listen_address const& where,
+                                                               listen_options const& wanted,
+                                                               options const& limits) {
+    std::vector<listening_socket> taken;
+    auto name = heirloom_name_of(wanted);
+    auto next = [&] { return heritage::of_process().take(name); };
+    bool several = std::holds_alternative<systemd_address>(where);
+    for (int each = next(); each >= 0; each = several ? next() : -1) {
+        listening_socket opened{each};
+        if (!listens(each)) throw system_error{errc::no_inherited_socket};
+        opened.heirloom_name_ = name;
+        opened.be_non_blocking();
+        opened.begin(limits);
+        if (auto const* place = std::get_if<unix_address>(&where)) {
+            opened.path_.emplace(place->path);
+            opened.path_->own(false);
+            if (wanted.unix_mode != 0)
+                checked(::chmod(place->path.c_str(), static_cast<mode_t>(wanted.unix_mode)),
+                        "chmod");
+        }
+        taken.push_back(std::move(opened));
+    }
+    return taken;
 }
 
 // Listens, or goes on listening, and sees where that is.

@@ -14,11 +14,13 @@
 namespace millipede::detail {
 
 /// The path at which this process listens on a Unix domain socket. It is taken away at the end,
-/// unless something else stands there by then.
+/// unless something else stands there by then, or another process listens there, too.
 class socket_path {
   public:
     /// What is there now. \throws boost::system::system_error
     explicit socket_path(std::string path);
+    /// Whether this process is the one to take it away: at first it is.
+    void own(bool ours) noexcept { ours_ = ours; }
     socket_path(socket_path&& other) noexcept;
     socket_path& operator=(socket_path&&) = delete;
     ~socket_path();
@@ -27,6 +29,7 @@ class socket_path {
     std::string path_; // empty: somebody else's
     dev_t device_ = 0;
     ino_t file_ = 0;
+    bool ours_ = true;
 };
 
 /// A socket that listens, and does not block.
@@ -34,6 +37,8 @@ class listening_socket {
   public:
     /// Opens what `wanted` names: one socket, or as many as systemd has handed over. Inherited ones
     /// are copies: theirs go on listening after these are closed, for whoever has them, too.
+    /// What the process before this one has handed over for the same place comes first; its path is
+    /// not ours before we say so.
     /// \throws listen_error
     static std::vector<listening_socket> open(listen_options const& wanted, options const& limits);
 
@@ -43,7 +48,9 @@ class listening_socket {
 
     /// Where it listens, for people: `127.0.0.1:8082`, `[::]:8082`, `unix:/run/service.sock`.
     std::string const& name() const noexcept { return name_; }
-    /// The same for programs, with the port that the system picked; none for a Unix domain socket.
+    /// How the next process will call it; see `heirloom`.
+    std::string const& heirloom_name() const noexcept { return heirloom_name_; }
+    /// `name()` for programs, with the port that the system picked; none for a Unix domain socket.
     std::optional<boost::asio::ip::tcp::endpoint> const& endpoint() const noexcept {
         return endpoint_;
     }
@@ -60,10 +67,15 @@ class listening_socket {
     static listening_socket open_unix(unix_address const& where, listen_options const& wanted,
                                       options const& limits);
     static listening_socket open_inherited(int descriptor, options const& limits);
+    static std::vector<listening_socket> take_heirlooms(listen_address const& where,
+                                                        listen_options const& wanted,
+                                                        options const& limits);
+    void be_non_blocking();
     void begin(options const& limits);
 
     int descriptor_;
     std::string name_;
+    std::string heirloom_name_;
     std::optional<boost::asio::ip::tcp::endpoint> endpoint_;
     std::optional<socket_path> path_;
 };

@@ -204,6 +204,13 @@ BOOST_AUTO_TEST_CASE(every_limit_outside_of_its_bounds_is_refused_by_name) {
         {"stall_signal", [](o& x) { x.stall_signal = -1; }},
         {"stall_signal", [](o& x) { x.stall_signal = SIGUSR1; }},
         {"stall_signal", [](o& x) { x.stall_signal = SIGRTMAX + 1; }},
+        {"upgrade_signal", [](o& x) { x.upgrade_signal = -1; }},
+        {"upgrade_signal", [](o& x) { x.upgrade_signal = SIGRTMAX + 1; }},
+        {"upgrade_signal", [](o& x) { x.upgrade_signal = SIGTERM; }},
+        {"upgrade_signal", [](o& x) { x.upgrade_signal = SIGHUP; }},
+        {"upgrade_signal", [](o& x) { x.upgrade_signal = x.stall_signal; }},
+        {"upgrade_timeout", [](o& x) { x.upgrade_timeout = 0ms; }},
+        {"upgrade_timeout", [](o& x) { x.upgrade_timeout = year + 1ms; }},
     };
     for (auto const& each : all)
         BOOST_TEST(verdict(each.apply) == each.option);
@@ -276,6 +283,10 @@ BOOST_AUTO_TEST_CASE(every_limit_at_its_bounds_is_accepted) {
         [](o& x) { x.stall_signal = 0; },
         [](o& x) { x.stall_signal = SIGRTMIN; },
         [](o& x) { x.stall_signal = SIGRTMAX; },
+        [](o& x) { x.upgrade_signal = SIGUSR2; },
+        [](o& x) { x.upgrade_signal = SIGRTMAX; },
+        [](o& x) { x.upgrade_timeout = 1ms; },
+        [](o& x) { x.upgrade_timeout = year; },
     };
     for (std::size_t index = 0; index < all.size(); ++index)
         BOOST_TEST_CONTEXT("bound " << index) {
