@@ -260,7 +260,7 @@ class server : public basic_server {
     /// \overload
     template <std::predicate<connection_type const&> Filter>
     error_code broadcast(payload const& message, Filter filter) {
-        return broadcast(message, std::move(filter), limits().overflow);
+        return broadcast(message, std::move(filter), default_overflow());
     }
 
     /// Encodes a message once and broadcasts it to the connections of the server's own codec; `how`
@@ -316,7 +316,7 @@ class server : public basic_server {
             [this](auto handler, payload bytes, Filter wanted) {
                 begin_awaited_broadcast(
                     [&] {
-                        return std::make_unique<filtered>(bytes, limits().overflow, dispatcher_,
+                        return std::make_unique<filtered>(bytes, default_overflow(), dispatcher_,
                                                           wanted);
                     },
                     this->template completion_for<error_code>(std::move(handler)));

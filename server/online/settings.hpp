@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <millipede/base/option_changes.hpp>
 #include <millipede/base/options.hpp>
 #include <millipede/wire/frame.hpp>
 
@@ -15,6 +16,10 @@ struct online_settings {
     std::chrono::milliseconds report_every = std::chrono::minutes{1};
     std::vector<std::string> warnings{}; ///< About files; to be logged at start.
 };
+
+/// What of the program's own settings another reading says otherwise; all need a restart.
+std::vector<millipede::option_change> own_changes(online_settings const& now,
+                                                  online_settings const& wanted);
 
 /// From the command line and the files it names. \returns false when there is nothing to run.
 /// \throws usage_error

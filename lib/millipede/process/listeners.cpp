@@ -4,7 +4,6 @@
 #include <millipede/process/basic_server.hpp>
 
 #include <algorithm>
-#include <csignal>
 #include <exception>
 #include <memory>
 #include <stdexcept>
@@ -56,15 +55,6 @@ bool basic_server::reload_certificates() {
     }
     if (all_used && !tls_.empty()) log(info) << "certificates reloaded";
     return all_used;
-}
-
-void basic_server::wait_for_reload() {
-    reload_signals_.add(SIGHUP); // nothing new from the second time on
-    reload_signals_.async_wait([this](error_code code, int) {
-        if (code) return;
-        reload_certificates();
-        wait_for_reload();
-    });
 }
 
 } // namespace millipede

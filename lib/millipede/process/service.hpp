@@ -154,7 +154,7 @@ class service final : public basic_service {
     /// \overload
     template <encodable<Codec> Message, std::predicate<connection_type const&> Filter>
     error_code broadcast(Message const& message, Filter filter) {
-        return broadcast(message, std::move(filter), server_->limits().overflow);
+        return broadcast(message, std::move(filter), server_->default_overflow());
     }
     /// \overload
     template <encodable<Codec> Message>
