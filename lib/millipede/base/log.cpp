@@ -85,7 +85,8 @@ class line_writer
     : public blog::sinks::basic_formatted_sink_backend<char, blog::sinks::synchronized_feeding> {
   public:
     explicit line_writer(log_options const& settings) : settings_{settings} {
-        if (!settings_.file.empty()) open(); // here and now, not on the log thread
+        if (!settings_.file.empty() && !settings_.sink)
+            open(); // here and now, not on the log thread
     }
 
     void consume(blog::record_view const& record, std::string const& line) {
