@@ -308,6 +308,19 @@ BOOST_AUTO_TEST_CASE(a_peer_that_waits_for_its_rate_goes_on_when_it_is_lifted) {
     });
 }
 
+BOOST_AUTO_TEST_CASE(what_was_owed_to_the_former_rate_is_forgiven) {
+    auto wanted = clients_stay();
+    wanted.messages_per_second = 1;
+    wanted.messages_burst = 3'600; // so that debts of many minutes can be made
+    host_type host{wanted};
+    auto client = host.connect();
+    for (int count = 0; count < 300; ++count)
+        BOOST_TEST_REQUIRE(answers(client));
+    host.change([](options& limits) { limits.messages_burst = 1; });
+    BOOST_TEST(answers(client));
+    BOOST_TEST(answers(client)); // after a second, not after 300
+}
+
 BOOST_AUTO_TEST_CASE(a_rate_does_not_count_what_came_before_it) {
     auto wanted = clients_stay();
     wanted.bytes_per_second = 100'000'000;
@@ -320,6 +333,7 @@ BOOST_AUTO_TEST_CASE(a_rate_does_not_count_what_came_before_it) {
     BOOST_TEST(answers(client, std::string(60'000, 'x')));
     host.change(strict);
     BOOST_TEST(answers(client));
+    BOOST_TEST(answers(client)); // and it was not closed behind the first
     BOOST_TEST(host.reasons.size() == 0U);
     client.send(test::frame(echo, std::string(60'000, 'x')));
     BOOST_TEST(host.reasons.wait_for(1)); // and it is a limit

@@ -120,14 +120,7 @@ class line_writer
         bool fits = line.size() < settings_.rotate_bytes;
         auto const& written = fits ? line : line.substr(0, settings_.rotate_bytes - 1);
         if (!file_) open();
-        try {
-            file_->consume(record, written);
-        } catch (...) {
-            // Rotation comes before writing: somebody else has renamed the file, most likely.
-            file_.reset();
-            open();
-            file_->consume(record, written);
-        }
+        file_->consume(record, written);
     }
 
     void open() {
