@@ -20,6 +20,7 @@ enum class log_format : std::uint8_t {
     json, ///< One JSON object per line (docs/logging.md), in UTC.
 };
 
+/// "text", "json".
 std::string_view to_string(log_format format) noexcept;
 
 /// A part of a line's text that has a name: `log(warning) << "closed " << field("peer", where);`.
