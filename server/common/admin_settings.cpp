@@ -28,3 +28,21 @@ void add_admin_settings(settings_table& table, admin_settings& settings) {
             throw usage_error{"--admin-token-file: there is no --admin ADDR:PORT"};
     });
 }
+
+std::vector<millipede::option_change> admin_changes(admin_settings const& now,
+                                                    admin_settings const& wanted) {
+    std::vector<millipede::option_change> changes;
+    auto compare = [&](char const* name, std::string const& before, std::string const& after) {
+        if (before != after) changes.push_back({name, before, after});
+    };
+    auto where = [](admin_settings const& settings) {
+        if (settings.endpoint.empty()) return std::string{"(none)"};
+        return settings.endpoint + (settings.open ? ",open" : "");
+    };
+    auto file = [](admin_settings const& settings) {
+        return settings.token_file.empty() ? "(none)" : settings.token_file;
+    };
+    compare("admin", where(now), where(wanted));
+    compare("admin-token-file", file(now), file(wanted));
+    return changes;
+}

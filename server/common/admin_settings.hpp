@@ -3,7 +3,10 @@
 
 #include "common/settings_table.hpp"
 
+#include <millipede/base/option_changes.hpp>
+
 #include <string>
+#include <vector>
 
 /// What can be set of a program's admin endpoint.
 struct admin_settings {
@@ -14,3 +17,7 @@ struct admin_settings {
 
 /// Adds `--admin ADDR:PORT[,open]` and `--admin-token-file FILE`.
 void add_admin_settings(settings_table& table, admin_settings& settings);
+
+/// What of it another reading says otherwise; all need a restart. The token itself is not looked at.
+std::vector<millipede::option_change> admin_changes(admin_settings const& now,
+                                                    admin_settings const& wanted);

@@ -85,6 +85,18 @@ setting log_level_setting(millipede::severity& target) {
             }};
 }
 
+setting log_format_setting(millipede::log_format& target) {
+    return {"log-format", "FORMAT", "text, or json: an object in each line [text]",
+            [&target](std::string const& text) {
+                if (text == "text")
+                    target = millipede::log_format::text;
+                else if (text == "json")
+                    target = millipede::log_format::json;
+                else
+                    throw std::invalid_argument{"'" + text + "' is neither text nor json"};
+            }};
+}
+
 po::options_description accepted(po::options_description const& described) {
     po::options_description all;
     all.add(described).add_options()(surplus_words, po::value<std::vector<std::string>>());
@@ -105,7 +117,7 @@ po::options_description describe(std::vector<foreign_file> const& foreign,
         add(each.name, each.argument, each.help);
     for (auto const& each : foreign)
         add(each.name, "FILE", each.help);
-    add("config", "FILE", "settings as lines NAME = VALUE; the command line wins");
+    add("config", "FILE", "lines NAME = VALUE; the command line wins; SIGHUP reloads");
     add("help", "", "show this");
     add("version", "", "show the version");
     return description;
@@ -149,6 +161,8 @@ std::string describe_listen_error(millipede::listen_error const& failure) {
     return text;
 }
 
+} // namespace
+
 // The library speaks of members of `options`, the user of options on a command line.
 std::string option_name(std::string const& member) {
     if (member == "connections_per_worker") return "--connections";
@@ -158,11 +172,9 @@ std::string option_name(std::string const& member) {
     if (member == "tls.client_ca_file") return "--tls-client-ca";
     std::string name = "--" + member;
     for (auto& letter : name)
-        if (letter == '_') letter = '-';
+        if (letter == '_' || letter == '.') letter = '-';
     return name;
 }
-
-} // namespace
 
 void add_server_settings(settings_table& table, millipede::options& limits) {
     using millipede::connection_id;
@@ -196,6 +208,7 @@ void add_server_settings(settings_table& table, millipede::options& limits) {
     add_process_settings(table, limits);
     table.add(transport_setting(limits.transport));
     table.add(log_level_setting(limits.log.level));
+    table.add(log_format_setting(limits.log.format));
     table.add({"log-file", "FILE", "log to a rotating file instead of standard error",
                [&](std::string const& text) { limits.log.file = text; }});
 }

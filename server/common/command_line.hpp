@@ -32,6 +32,9 @@ struct foreign_file {
 bool read_settings(program const& about, std::vector<foreign_file> const& foreign,
                    settings_table const& table, int argc, char const* const* argv);
 
+/// The option on the command line that sets that member of `millipede::options`: `--idle-timeout`.
+std::string option_name(std::string const& member);
+
 /// Runs a program's `body` and returns its exit status: 2, with one line on standard error, for
 /// everything that its user can mend (options, files, ports, descriptors), 1 for other failures.
 int run_program(std::string const& name, std::function<int()> const& body);

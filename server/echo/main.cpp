@@ -5,11 +5,13 @@
 
 #include "common/command_line.hpp"
 #include "common/program_admin.hpp"
+#include "common/reload.hpp"
 #include "common/reports.hpp"
 
 #include <millipede/server.hpp>
 
 #include <concepts>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -24,7 +26,8 @@ bool is_quit(std::span<std::byte const> line) {
 }
 
 template <codec Codec>
-void serve(echo_settings const& settings, Codec const& spoken) {
+void serve(echo_settings const& settings, Codec const& spoken,
+           std::function<echo_settings()> const& read_again) {
     logging logs{settings.limits.log};
     server<no_session, Codec> server{settings.limits, spoken};
     server.on_message([](auto& connection, auto const& message) {
@@ -32,8 +35,15 @@ void serve(echo_settings const& settings, Codec const& spoken) {
             if (is_quit(message)) return connection.close();
         connection.send(message);
     });
-    warn_of_limits(limits);
+    warn_of_limits(settings.limits);
     program_admin admin{server, settings.admin, "millipede-echo", MILLIPEDE_VERSION};
+    reload_on_hangup(server, [&] {
+        auto again = read_again();
+        settings_read_again changed{again.limits, admin_changes(settings.admin, again.admin)};
+        if (again.codec_text != settings.codec_text)
+            changed.need_restart.push_back({"codec", settings.codec_text, again.codec_text});
+        return changed;
+    });
     server.start();
     announce(server);
     admin.announce();
@@ -47,7 +57,13 @@ int main(int argc, char** argv) {
     return run_program("millipede-echo", [&] {
         echo_settings settings;
         if (!read_echo_settings(settings, argc, argv)) return 0;
-        std::visit([&](auto const& spoken) { serve(settings, spoken); }, settings.codec);
+        auto read_again = [&] {
+            echo_settings again;
+            read_echo_settings(again, argc, argv);
+            return again;
+        };
+        std::visit([&](auto const& spoken) { serve(settings, spoken, read_again); },
+                   settings.codec);
         return 0;
     });
 }

@@ -25,6 +25,15 @@ struct codec_choices {
     std::uint32_t fixed_size = 64;
 };
 
+std::string described(codec_choices const& wanted) {
+    auto most = wanted.message_max ? std::to_string(*wanted.message_max) : "its own";
+    auto order = wanted.length_order == std::endian::big ? "big" : "little";
+    return wanted.name + " (message-max " + most + ", magic " + std::to_string(wanted.magic) +
+           ", line-ending " + std::to_string(static_cast<int>(wanted.ending)) + ", length " +
+           std::to_string(wanted.length_bits) + " " + order + ", fixed-size " +
+           std::to_string(wanted.fixed_size) + ")";
+}
+
 template <class Value>
 Value one_of(std::map<std::string, Value> const& known, std::string const& text) {
     if (auto found = known.find(text); found != known.end()) return found->second;
@@ -120,6 +129,7 @@ bool read_echo_settings(echo_settings& settings, int argc, char const* const* ar
     table.at_end([&] {
         try {
             settings.codec = codecs.at(wanted.name)(wanted);
+            settings.codec_text = described(wanted);
         } catch (std::invalid_argument const& refusal) {
             throw usage_error{"--message-max: " + std::string{refusal.what()}};
         }

@@ -10,6 +10,7 @@
 #include <millipede/wire/line.hpp>
 #include <millipede/wire/raw.hpp>
 
+#include <string>
 #include <variant>
 
 /// One of those that `--codec` names.
@@ -21,6 +22,7 @@ struct echo_settings {
     millipede::options limits{.listen = {"0.0.0.0:8007"}};
     any_codec codec{};
     admin_settings admin{};
+    std::string codec_text{}; ///< All that was said of it, to be compared.
 };
 
 /// From the command line and the files it names. \returns false when there is nothing to run.

@@ -5,11 +5,13 @@
 
 #include "common/command_line.hpp"
 #include "common/program_admin.hpp"
+#include "common/reload.hpp"
 #include "common/reports.hpp"
 
 #include <millipede/server.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <utility>
 
 namespace {
@@ -20,10 +22,14 @@ struct visitor { // lives in the connection's preallocated slot
     bool logged_in = false;
 };
 
-int serve(online_settings const& settings) {
-    logging logs{settings.limits.log};
+void log_warnings(online_settings const& settings) {
     for (auto const& text : settings.warnings)
         log(warning) << text;
+}
+
+int serve(online_settings const& settings, std::function<online_settings()> const& read_again) {
+    logging logs{settings.limits.log};
+    log_warnings(settings);
     server<visitor> server{settings.limits, frame_codec{settings.frames}};
     per_worker<std::int64_t> online{server};
 
@@ -42,6 +48,11 @@ int serve(online_settings const& settings) {
                     [&] { return static_cast<double>(online.sum()); });
 
     warn_of_limits(settings.limits);
+    reload_on_hangup(server, [&] {
+        auto again = read_again();
+        log_warnings(again);
+        return settings_read_again{again.limits, own_changes(settings, again)};
+    });
     server.start();
     announce(server);
     admin.announce();
@@ -57,6 +68,10 @@ int main(int argc, char** argv) {
     return run_program("millipede-online", [&] {
         online_settings settings;
         if (!read_online_settings(settings, argc, argv)) return 0;
-        return serve(settings);
+        return serve(settings, [&] {
+            online_settings again;
+            read_online_settings(again, argc, argv);
+            return again;
+        });
     });
 }

@@ -6,6 +6,7 @@
 #include "init_conf.hpp"
 
 #include <stdexcept>
+#include <string>
 
 namespace {
 
@@ -31,6 +32,22 @@ void add_online_settings(settings_table& table, online_settings& settings) {
 }
 
 } // namespace
+
+std::vector<millipede::option_change> own_changes(online_settings const& now,
+                                                  online_settings const& wanted) {
+    auto changes = admin_changes(now.admin, wanted.admin);
+    auto compare = [&](char const* name, std::string const& before, std::string const& after) {
+        if (before != after) changes.push_back({name, before, after});
+    };
+    auto text = [](bool value) { return std::string{value ? "true" : "false"}; };
+    compare("magic", std::to_string(now.frames.magic), std::to_string(wanted.frames.magic));
+    compare("frame-max", std::to_string(now.frames.size_max),
+            std::to_string(wanted.frames.size_max));
+    compare("skip-crlf", text(now.frames.skip_crlf), text(wanted.frames.skip_crlf));
+    compare("report-every", to_string(duration{now.report_every}),
+            to_string(duration{wanted.report_every}));
+    return changes;
+}
 
 bool read_online_settings(online_settings& settings, int argc, char const* const* argv) {
     settings_table table;

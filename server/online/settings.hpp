@@ -3,6 +3,7 @@
 
 #include "common/admin_settings.hpp"
 
+#include <millipede/base/option_changes.hpp>
 #include <millipede/base/options.hpp>
 #include <millipede/wire/frame.hpp>
 
@@ -18,6 +19,10 @@ struct online_settings {
     std::chrono::milliseconds report_every = std::chrono::minutes{1};
     std::vector<std::string> warnings{}; ///< About files; to be logged at start.
 };
+
+/// What of the program's own settings another reading says otherwise; all need a restart.
+std::vector<millipede::option_change> own_changes(online_settings const& now,
+                                                  online_settings const& wanted);
 
 /// From the command line and the files it names. \returns false when there is nothing to run.
 /// \throws usage_error

@@ -176,12 +176,6 @@ class Reload(SecureTest):
             member.ping()
         self.assertEqual(server.online(), 50)
 
-    def test_without_tls_sighup_has_its_default_effect(self):
-        server = self.serve()
-        server.cut_short = True
-        server.send_signal(signal.SIGHUP)
-        self.assertEqual(server.wait_exit(), -signal.SIGHUP)
-
 
 class RudeHandshakes(SecureTest):
     """Whoever never finishes a handshake, or fills it with garbage."""

@@ -2,8 +2,12 @@
 // The only file that includes Boost.Log.
 #include <millipede/base/log.hpp>
 
+#include <unistd.h>
+
 #include <boost/date_time/posix_time/posix_time_types.hpp>
+#include <boost/log/attributes/attribute_value_impl.hpp>
 #include <boost/log/attributes/clock.hpp>
+#include <boost/log/attributes/value_extraction.hpp>
 #include <boost/log/core.hpp>
 #include <boost/log/expressions.hpp>
 #include <boost/log/sinks/async_frontend.hpp>
@@ -14,12 +18,15 @@
 #include <boost/log/support/date_time.hpp>
 #include <boost/make_shared.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace millipede {
 namespace {
@@ -31,6 +38,33 @@ constexpr std::array<std::string_view, 6> severity_names{"trace",   "debug", "in
                                                          "warning", "error", "fatal"};
 
 constexpr std::size_t line_bytes_max = 4'000;
+constexpr std::size_t json_bytes_max = 4'096;
+
+constexpr char facts_name[] = "MillipedeFacts";
+
+constexpr std::int64_t no_worker = -1;
+thread_local std::int64_t worker_of_thread = no_worker;
+
+// What a JSON line or a sink tells beside severity and text.
+struct line_facts {
+    std::chrono::system_clock::time_point time;
+    std::int64_t worker;
+    std::int64_t thread;
+    std::vector<log_field> fields;
+};
+
+// The record with what `text` and `facts` hold.
+log_record record_of(blog::record_view const& record, std::string const& text) {
+    auto level = record["Severity"].extract<severity>();
+    auto facts = record[facts_name].extract<line_facts>();
+    log_record whole{level ? *level : severity::info, {}, text, std::nullopt, 0, {}};
+    if (!facts) return whole; // it was logged while the sink was being set up
+    whole.time = facts->time;
+    if (facts->worker != no_worker) whole.worker = static_cast<std::uint32_t>(facts->worker);
+    whole.thread = facts->thread;
+    whole.fields = facts->fields;
+    return whole;
+}
 
 std::atomic<bool> sink_installed{false};
 std::atomic<logging*> active_logging{nullptr};
@@ -51,19 +85,18 @@ class line_writer
     : public blog::sinks::basic_formatted_sink_backend<char, blog::sinks::synchronized_feeding> {
   public:
     explicit line_writer(log_options const& settings) : settings_{settings} {
-        if (!settings_.file.empty()) open(); // here and now, not on the log thread
+        if (!settings_.file.empty() && !settings_.sink)
+            open(); // here and now, not on the log thread
     }
 
     void consume(blog::record_view const& record, std::string const& line) {
         try {
-            if (settings_.file.empty()) {
+            if (settings_.sink)
+                settings_.sink(record_of(record, line));
+            else if (settings_.file.empty())
                 std::fprintf(stderr, "%s\n", line.c_str());
-            } else {
-                if (!file_) open();
-                // Of a line that fits into no file, Boost.Log would rotate empty files for ever.
-                bool fits = line.size() < settings_.rotate_bytes;
-                file_->consume(record, fits ? line : line.substr(0, settings_.rotate_bytes - 1));
-            }
+            else
+                write_to_file(record, line);
         } catch (...) {
             // No descriptor or no folder for the next file: this line is lost and counted, and the
             // next one tries again, with a backend that does not stick to its failure.
@@ -74,7 +107,22 @@ class line_writer
         if (lines_waiting.fetch_sub(1, std::memory_order_relaxed) == 1 && file_) file_->flush();
     }
 
+    // From another thread than the log's, which waits meanwhile.
+    void reopen() {
+        if (settings_.file.empty() || settings_.sink) return;
+        if (file_) file_->flush();
+        open(); // and the former one is closed
+    }
+
   private:
+    void write_to_file(blog::record_view const& record, std::string const& line) {
+        // Of a line that fits into no file, Boost.Log would rotate empty files for ever.
+        bool fits = line.size() < settings_.rotate_bytes;
+        auto const& written = fits ? line : line.substr(0, settings_.rotate_bytes - 1);
+        if (!file_) open();
+        file_->consume(record, written);
+    }
+
     void open() {
         if (settings_.file.find('%') != std::string::npos) // Boost.Log's mark of a placeholder
             throw log_file_error{"log file '" + settings_.file + "': '%' cannot be in its name"};
@@ -117,9 +165,15 @@ bool enter_queue() noexcept {
 }
 
 // False when nobody takes the record.
-bool push(severity level, std::string const& text) {
+bool push(severity level, std::string const& text, std::vector<log_field> fields) {
     auto record = source().open_record(keywords::severity = level);
     if (!record) return false;
+    if (detail::log_fields_wanted.load(std::memory_order_relaxed)) {
+        line_facts facts{std::chrono::system_clock::now(), worker_of_thread, ::gettid(),
+                         std::move(fields)};
+        record.attribute_values().insert(facts_name,
+                                         blog::attributes::make_attribute_value(std::move(facts)));
+    }
     blog::record_ostream stream{record};
     stream << text;
     stream.flush();
@@ -127,13 +181,13 @@ bool push(severity level, std::string const& text) {
     return true;
 }
 
-void submit(severity level, std::string text) {
+void submit(severity level, std::string text, std::vector<log_field> fields) {
     if (text.size() > line_bytes_max) text.resize(line_bytes_max);
     if (!sink_installed.load(std::memory_order_acquire)) return write_at_once(level, text);
     if (!enter_queue()) return;
     bool pushed = false;
     try {
-        pushed = push(level, text);
+        pushed = push(level, text, std::move(fields));
     } catch (...) { // no memory for the record
         lines_waiting.fetch_sub(1, std::memory_order_relaxed);
         throw;
@@ -158,14 +212,14 @@ class logging::sink {
     explicit sink(log_options const& settings)
         : frontend_{boost::make_shared<frontend>(boost::make_shared<line_writer>(settings))} {
         namespace expressions = blog::expressions;
-        frontend_->set_formatter(expressions::stream
-                                 << expressions::format_date_time<boost::posix_time::ptime>(
-                                        "TimeStamp", "%Y-%m-%d %H:%M:%S.%f")
-                                 << " [" << expressions::attr<severity>("Severity") << "] "
-                                 << expressions::smessage);
+        if (settings.sink)
+            frontend_->set_formatter(expressions::stream << expressions::smessage);
+        else if (settings.format == log_format::json)
+            format_as_json(settings);
+        else
+            format_as_text();
         // Whatever else the process logs by Boost.Log has its own sinks.
         frontend_->set_filter(expressions::has_attr<severity>("Severity"));
-        blog::core::get()->add_global_attribute("TimeStamp", blog::attributes::local_clock{});
         blog::core::get()->add_sink(frontend_);
     }
     ~sink() {
@@ -177,8 +231,28 @@ class logging::sink {
     sink& operator=(sink const&) = delete;
 
     void flush() { frontend_->flush(); }
+    void reopen() { frontend_->locked_backend()->reopen(); }
 
   private:
+    void format_as_text() {
+        namespace expressions = blog::expressions;
+        blog::core::get()->add_global_attribute("TimeStamp", blog::attributes::local_clock{});
+        frontend_->set_formatter(expressions::stream
+                                 << expressions::format_date_time<boost::posix_time::ptime>(
+                                        "TimeStamp", "%Y-%m-%d %H:%M:%S.%f")
+                                 << " [" << expressions::attr<severity>("Severity") << "] "
+                                 << expressions::smessage);
+    }
+    void format_as_json(log_options const& settings) {
+        auto bytes_max = static_cast<std::size_t>(
+            std::min<std::uint64_t>(json_bytes_max, settings.rotate_bytes - 1));
+        frontend_->set_formatter([bytes_max](blog::record_view const& record,
+                                             blog::formatting_ostream& stream) {
+            auto text = record[blog::expressions::smessage];
+            stream << detail::json_line(record_of(record, text ? *text : std::string{}), bytes_max);
+        });
+    }
+
     using frontend = blog::sinks::asynchronous_sink<line_writer>;
     boost::shared_ptr<frontend> frontend_;
 };
@@ -192,6 +266,7 @@ logging::logging(log_options const& settings) {
     if (sink_installed.load()) throw std::logic_error{"logging is active already"};
     check(settings);
     sink_ = std::make_unique<sink>(settings);
+    detail::log_fields_wanted.store(settings.sink || settings.format == log_format::json);
     lines_waiting.store(0);
     lines_waiting_max.store(settings.queue_capacity);
     set_log_level(settings.level);
@@ -202,6 +277,7 @@ logging::logging(log_options const& settings) {
 logging::~logging() {
     active_logging.store(nullptr);
     sink_installed.store(false, std::memory_order_release);
+    detail::log_fields_wanted.store(false);
     sink_.reset();
 }
 
@@ -217,6 +293,18 @@ void logging::flush_active() {
     if (auto* active = active_logging.load()) active->flush();
 }
 
+void logging::reopen() {
+    sink_->reopen();
+}
+
+void logging::reopen_active() {
+    if (auto* active = active_logging.load()) active->reopen();
+}
+
+void detail::set_log_worker(std::uint32_t index) noexcept {
+    worker_of_thread = index;
+}
+
 std::uint64_t log_lines_dropped() noexcept {
     return lines_dropped.load(std::memory_order_relaxed);
 }
@@ -224,7 +312,7 @@ std::uint64_t log_lines_dropped() noexcept {
 log_line::~log_line() {
     if (!text_) return;
     try {
-        submit(level_, text_->str());
+        submit(level_, text_->str(), std::move(fields_));
     } catch (...) {
         // A line that cannot be logged must not end the program; it is counted as dropped.
         lines_dropped.fetch_add(1, std::memory_order_relaxed);

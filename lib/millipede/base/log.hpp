@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <millipede/base/log_record.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -10,6 +12,8 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace millipede {
 
@@ -44,6 +48,12 @@ struct log_options {
     /// Lines that may wait for the log thread, at least 1; more are dropped and counted. A thread
     /// that logs never waits for the disk.
     std::uint32_t queue_capacity = 8'192;
+
+    /// How lines look in the file or on standard error.
+    log_format format = log_format::text;
+
+    /// Takes the lines in place of the file and of standard error, if there is one.
+    log_sink sink{};
 };
 
 /// Switches logging on for the life of this object: lines go through a bounded queue to a thread
@@ -69,6 +79,16 @@ class logging {
     /// The same for the one that exists, if one does.
     static void flush_active();
 
+    /// Closes the log file and opens the one of that name anew, or makes it: for who has renamed
+    /// it, as logrotate does. No line is lost or written twice; those that wait go to the new file.
+    /// Without a file it does nothing. Any thread, though it opens a file; a server with
+    /// `options::handle_signals` does it on SIGHUP. \throws log_file_error; then lines go on to
+    /// where they went.
+    void reopen();
+
+    /// The same for the one that exists, if one does.
+    static void reopen_active();
+
   private:
     class sink;
     std::unique_ptr<sink> sink_;
@@ -76,7 +96,11 @@ class logging {
 
 namespace detail {
 inline std::atomic<severity> log_level{severity::info};
-}
+/// Whether anybody wants to have fields by their names.
+inline std::atomic<bool> log_fields_wanted{false};
+/// What this thread logs is a worker's, from now on.
+void set_log_worker(std::uint32_t index) noexcept;
+} // namespace detail
 
 /// Any thread; takes effect at once.
 inline void set_log_level(severity level) noexcept {
@@ -112,6 +136,22 @@ class log_line {
         if (enabled_) text() << value;
         return static_cast<log_line&&>(*this);
     }
+    /// \overload
+    template <class T>
+    log_line&& operator<<(field<T> const& named) && {
+        if (!enabled_) return static_cast<log_line&&>(*this);
+        auto begin = text().view().size();
+        text() << named.value;
+        if (detail::log_fields_wanted.load(std::memory_order_relaxed)) {
+            auto literal = detail::literal_of(named.value);
+            bool is_literal = literal.has_value();
+            fields_.push_back(
+                {std::string{named.name},
+                 is_literal ? std::move(*literal) : std::string{text().view().substr(begin)},
+                 is_literal});
+        }
+        return static_cast<log_line&&>(*this);
+    }
 
   private:
     std::ostringstream& text() {
@@ -122,6 +162,7 @@ class log_line {
     severity level_;
     bool enabled_;
     std::optional<std::ostringstream> text_;
+    std::vector<log_field> fields_;
 };
 
 /// `log(info) << "online number: " << n;` Any thread, never blocks on the disk.

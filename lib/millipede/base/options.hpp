@@ -221,8 +221,8 @@ struct options {
     /// What carries the bytes of connections that are not TLS.
     transport_kind transport = transport_kind::epoll;
 
-    /// `server::run()` ends on SIGINT and SIGTERM; a second signal has its default effect. With
-    /// TLS, SIGHUP reloads the certificates.
+    /// `server::run()` ends on SIGINT and SIGTERM; a second signal has its default effect. SIGHUP
+    /// reopens log files, reads certificates again, and calls what `server::on_reload` was given.
     bool handle_signals = true;
 
     /// A worker that gives no sign of life for so long is stalled: a handler holds its thread. It

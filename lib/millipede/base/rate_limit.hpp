@@ -30,6 +30,7 @@ class rate_limit {
                                      : time_of(burst == 0 ? per_second : burst)} {}
 
     constexpr bool on() const noexcept { return per_second_ != 0; }
+    friend bool operator==(rate_limit const&, rate_limit const&) = default;
     /// How long an empty bucket takes to be full.
     constexpr clock::duration fill_time() const noexcept { return fill_time_; }
 

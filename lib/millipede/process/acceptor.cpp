@@ -211,10 +211,10 @@ void acceptor::refuse(int descriptor) {
     ++counters_.full;
     if (auto suppressed = full_.admit(std::chrono::steady_clock::now()))
         write_line([&] {
-            log(warning) << "full: closed newcomer " << socket_peer_name(descriptor) << "; all "
-                         << workers_->size() << " x " << limits_->connections_per_worker
+            log(warning) << "full: closed newcomer " << field("peer", socket_peer_name(descriptor))
+                         << "; all " << workers_->size() << " x " << limits_->connections_per_worker
                          << " slots are in use, or a worker does not take its sockets; "
-                         << *suppressed << " more suppressed before";
+                         << field("suppressed", *suppressed) << " more suppressed before";
         });
     socket_turn_away(descriptor);
 }

@@ -40,6 +40,8 @@ class acceptor {
     void start();
     /// Closes all listeners: from now on the kernel refuses connections.
     void stop();
+    /// New limits for newcomers. Those who wait in the kernel are newcomers, too.
+    void reload(options const& limits) noexcept { admission_.reload(limits); }
 
     /// What the next process is to get. It stays open here.
     std::vector<heirloom> heirlooms();

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string>
 
@@ -35,13 +36,13 @@ class admission final : public doorkeeper {
     admission(options const& limits, worker_pool& workers);
 
     /// Whether there is any limit.
-    bool on() const noexcept {
-        return limits_->connections_max != 0 || rate_.on() || asks_for_source();
-    }
-    /// Whether a limit wants to know where newcomers come from.
-    bool asks_for_source() const noexcept {
-        return limits_->connections_per_source_max != 0 || source_rate_.on();
-    }
+    bool on() const noexcept { return connections_max_ != 0 || rate_.on() || asks_for_source(); }
+    /// Whether a limit wants to know where newcomers come from. Never changes.
+    bool asks_for_source() const noexcept { return asks_for_source_; }
+
+    /// Other limits; whether sources are counted and asked for stays as it is. A rate that has
+    /// changed begins with all that may come at once. The acceptor's thread.
+    void reload(options const& limits) noexcept;
 
     /// Whether a newcomer may come in; a welcome one counts from now on. An unknown source meets
     /// no limit per source.
@@ -67,12 +68,18 @@ class admission final : public doorkeeper {
     void refuse(verdict why, worker_metrics& counters, Who who) noexcept;
     std::string describe(verdict why) const;
 
-    options const* limits_;
     worker_pool* workers_;
+    bool const counts_sources_;
+    bool const asks_for_source_;
+    // The acceptor's:
+    std::uint32_t connections_max_;
+    std::uint32_t accepts_per_second_;
     rate_limit rate_;
+    rate_limit::bucket arrivals_{};
+    std::mutex mutex_; // of what follows, and of what has departed
+    std::uint32_t source_max_;
+    std::uint32_t accepts_per_source_;
     rate_limit source_rate_;
-    rate_limit::bucket arrivals_{}; // of all; the acceptor's
-    std::mutex mutex_;              // of what follows, and of what has departed
     source_table sources_;
     std::array<log_limiter, verdicts> lines_; // by verdict: a flood of one kind hides no other
 };

@@ -22,7 +22,7 @@ void basic_server::begin_send(connection_id id, payload message,
     try {
         auto bytes = message.size();
         auto letter = std::make_unique<detail::awaited_send>(id, std::move(message),
-                                                             limits_.overflow, result);
+                                                             default_overflow(), result);
         auto refused = recipient->post(std::move(letter), bytes);
         if (refused) result->value = refused; // and there is no letter any more
     } catch (std::bad_alloc const&) {

@@ -52,7 +52,10 @@ constexpr auto grace = 1s;
 
 } // namespace
 
-basic_server::basic_server(options wanted) : limits_{validated(std::move(wanted))} {
+basic_server::basic_server(options wanted)
+    : limits_{validated(std::move(wanted))},
+      overflow_{limits_.overflow},
+      listeners_given_{limits_.listen.size()} {
     for (auto const& each : limits_.listen)
         prepare_listener(each, 0);
 }
@@ -96,6 +99,7 @@ void basic_server::start() {
             throw invalid_option{"heartbeat_interval", "no message to ask by; see set_heartbeat()"};
     if (!logging::active()) logging_ = std::make_unique<logging>(limits_.log);
     try {
+        if (limits_.handle_signals) wait_for_reload(); // its default effect is to end the process
         workers_.emplace(limits_, protocols_, greetings_);
         if (counts_commands_) workers_->count_commands();
         if (uses_offload_) offload_.emplace(*workers_, limits_);
@@ -103,6 +107,7 @@ void basic_server::start() {
         supervisor_.emplace(limits_, *workers_);
         listen();
         log_budget();
+        started_with_ = limits_;
         started_ = true;
         workers_->start(
             [this] { detail::post_reserved(context_, end_memory_, [this] { context_.stop(); }); });
@@ -118,6 +123,8 @@ void basic_server::abandon_start() noexcept {
     if (workers_) workers_->disregard_end();
     end_workers(std::chrono::steady_clock::now());
     started_ = false;
+    error_code ignored;
+    reload_signals_.clear(ignored);
     supervisor_.reset();
     acceptor_.reset();
     offload_.reset();
@@ -161,7 +168,6 @@ void basic_server::run() {
     start();
     ran_ = true;
     if (limits_.handle_signals) wait_for_signal();
-    if (limits_.handle_signals && !tls_.empty()) wait_for_reload();
     for (auto& task : periodics_)
         schedule(task);
     auto guard = boost::asio::make_work_guard(context_);
@@ -293,7 +299,9 @@ void basic_server::report_end() {
 void basic_server::callback_failed(std::string_view what) noexcept {
     ++counters_.callback_failures;
     try {
-        log(error) << "a function of every() failed: " << what;
+        if (auto suppressed = callback_lines_.admit(std::chrono::steady_clock::now()))
+            log(error) << "a function of every() failed: " << field("reason", what)
+                       << suppressed_note(*suppressed);
     } catch (...) {
         // No memory for a line: the counter tells.
     }
@@ -311,7 +319,7 @@ metrics basic_server::metrics() const {
 }
 
 error_code basic_server::send(connection_id id, payload message) {
-    return send(id, std::move(message), limits_.overflow);
+    return send(id, std::move(message), default_overflow());
 }
 
 error_code basic_server::send(connection_id id, payload message, overflow_policy policy) {

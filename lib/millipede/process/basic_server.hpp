@@ -6,6 +6,7 @@
 #include <millipede/base/error.hpp>
 #include <millipede/base/log.hpp>
 #include <millipede/base/metrics.hpp>
+#include <millipede/base/option_changes.hpp>
 #include <millipede/base/options.hpp>
 #include <millipede/process/acceptor.hpp>
 #include <millipede/process/drain_report.hpp>
@@ -34,6 +35,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -131,9 +133,25 @@ class basic_server {
     /// Reads the certificates, keys and client CAs of all TLS listeners again: newcomers get them
     /// from now on, connections that are there keep what they have. Files that cannot be used
     /// leave their listener as it was, and an error in the log. Any thread, though it reads files;
-    /// on SIGHUP it is called when `options::handle_signals` is set and a listener has TLS.
+    /// on SIGHUP it is called when `options::handle_signals` is set.
     /// \returns whether all files could be used.
     bool reload_certificates();
+
+    /// Gives the running server other options: what it can take without a restart (docs/logging.md
+    /// has the list) holds from now on, for connections that are there as for newcomers; a worker
+    /// that is held by a handler takes it up when it goes on. All of it, or with an exception
+    /// nothing. On the thread of `run()`, from `start()` on: in functions of `every()` and
+    /// `on_reload()`, or posted to `get_executor()`.
+    /// \returns what was applied, and what would need a restart and is as it was. It is not logged;
+    ///          see `log_changes`.
+    /// \throws as the constructor; std::logic_error before the start; std::bad_alloc.
+    reload_report reload(options wanted);
+
+    /// With `options::handle_signals`, SIGHUP calls `f` on the thread of `run()`, after log files
+    /// have been reopened and certificates read again; what escapes from it is logged. To be given
+    /// a new configuration: `server.on_reload([&] { log_changes(server.reload(read_again())); });`
+    /// Before the start. \throws std::logic_error after it.
+    void on_reload(std::function<void()> f);
 
     /// The executor of the thread of `run()`.
     executor_type get_executor() noexcept { return context_.get_executor(); }
@@ -149,8 +167,9 @@ class basic_server {
     /// How many there are; after the server has been made.
     std::uint32_t worker_count() const noexcept { return limits_.workers; }
 
-    /// The options in force, with numbers in place of "automatic".
-    options const& limits() const noexcept { return limits_; }
+    /// The options in force, with numbers in place of "automatic"; a copy, as `reload()` may change
+    /// them. Any thread. \throws std::bad_alloc
+    options limits() const;
 
     /// What was counted so far, over all threads. Any thread.
     millipede::metrics metrics() const;
@@ -236,7 +255,7 @@ class basic_server {
         return boost::asio::async_initiate<Token, void(error_code)>(
             [this](auto handler, payload bytes) {
                 begin_awaited_broadcast(
-                    [&] { return std::make_unique<detail::broadcast>(bytes, limits_.overflow); },
+                    [&] { return std::make_unique<detail::broadcast>(bytes, default_overflow()); },
                     completion_for<error_code>(std::move(handler)));
             },
             token, std::move(message));
@@ -284,6 +303,10 @@ class basic_server {
     detail::completion_ptr<Results...> completion_for(Handler handler) {
         return detail::make_completion<Results...>(std::move(handler), get_executor());
     }
+    /// For messages that were not sent with a policy of their own. Any thread.
+    overflow_policy default_overflow() const noexcept {
+        return overflow_.load(std::memory_order_relaxed);
+    }
     /// Before the start: there will be requests to offload.
     void use_offload() noexcept { uses_offload_ = true; }
     /// See `detail::offload_pool::offer`.
@@ -308,6 +331,7 @@ class basic_server {
     void prepare_listener(listen_options const& listener, std::uint8_t protocol);
     void wait_for_signal();
     void wait_for_reload();
+    void hung_up();
     void schedule(periodic& task);
     void listen();
     void begin_stop(detail::stop_plan const& plan);
@@ -327,7 +351,13 @@ class basic_server {
     void finish_handlers();
     void callback_failed(std::string_view what) noexcept;
 
-    options limits_;
+    options limits_; // the thread of run() alone changes them, and then under the mutex
+    mutable std::mutex limits_mutex_;
+    std::atomic<overflow_policy> overflow_;
+    std::size_t listeners_given_; // by the options; `listen()` adds others
+    std::optional<options> started_with_;
+    std::function<void()> on_hangup_;
+    log_limiter callback_lines_{10, std::chrono::seconds{1}};
     std::unique_ptr<logging> logging_;
     detail::handler_memory stop_memory_; // before the context, which gives them back
     detail::handler_memory drain_memory_;

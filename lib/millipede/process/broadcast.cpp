@@ -8,7 +8,7 @@
 namespace millipede {
 
 error_code basic_server::broadcast(payload const& message) {
-    return broadcast(message, limits_.overflow);
+    return broadcast(message, default_overflow());
 }
 
 error_code basic_server::broadcast(payload const& message, overflow_policy policy) {

@@ -54,7 +54,7 @@ error_code basic_server::change(group const& room, connection_id who,
 }
 
 error_code basic_server::send(group const& room, payload const& message) {
-    return send(room, message, limits_.overflow);
+    return send(room, message, default_overflow());
 }
 
 error_code basic_server::send(group const& room, payload const& message, overflow_policy policy) {

@@ -6,7 +6,6 @@
 #include <millipede/process/process_role.hpp>
 
 #include <algorithm>
-#include <csignal>
 #include <exception>
 #include <memory>
 #include <stdexcept>
@@ -58,17 +57,6 @@ bool basic_server::reload_certificates() {
     }
     if (all_used && !tls_.empty()) log(info) << "certificates reloaded";
     return all_used;
-}
-
-void basic_server::wait_for_reload() {
-    reload_signals_.add(SIGHUP); // nothing new from the second time on
-    reload_signals_.async_wait([this](error_code code, int) {
-        if (code) return;
-        role_->reloading();
-        reload_certificates();
-        role_->reloaded();
-        wait_for_reload();
-    });
 }
 
 } // namespace millipede

@@ -117,7 +117,7 @@ void offload_pool::replace_lost_threads() noexcept {
 void offload_pool::log_refusal(std::uint64_t suppressed) const noexcept {
     try {
         log(warning) << "offload pool full: request refused, " << capacity_ << " others wait; "
-                     << suppressed << " more suppressed before";
+                     << field("suppressed", suppressed) << " more suppressed before";
     } catch (...) {
         // The counter tells.
     }
@@ -212,7 +212,8 @@ void offload_pool::fail(offload_request& request, errc reason, std::string_view 
     try {
         auto id = request.id();
         log(error) << "offloaded handler failed for slot " << id.slot() << " of worker "
-                   << id.worker() << ": " << what << "; connection closed; " << *suppressed
+                   << field("worker", id.worker()) << ": " << field("reason", what)
+                   << "; connection closed; " << field("suppressed", *suppressed)
                    << " more suppressed before";
     } catch (...) {
         // The counter tells.

@@ -254,7 +254,7 @@ class service : public basic_service {
     /// \overload
     template <std::predicate<connection_type const&> Filter>
     error_code broadcast(payload const& message, Filter filter) {
-        return broadcast(message, std::move(filter), server_->limits().overflow);
+        return broadcast(message, std::move(filter), server_->default_overflow());
     }
 
     /// Encodes a message once and broadcasts it to the service's connections; `how` is what may
@@ -309,7 +309,7 @@ class service : public basic_service {
             [this](auto handler, payload bytes, Filter wanted) {
                 server_->begin_awaited_broadcast(
                     [&] {
-                        return std::make_unique<filtered>(bytes, server_->limits().overflow,
+                        return std::make_unique<filtered>(bytes, server_->default_overflow(),
                                                           *dispatcher_, wanted);
                     },
                     server_->template completion_for<error_code>(std::move(handler)));

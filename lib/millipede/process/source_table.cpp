@@ -24,6 +24,12 @@ source_table::source& source_table::at(source_key key, rate_limit::time_point no
     return sources_[key];
 }
 
+void source_table::set_arrival_rate(rate_limit rate) noexcept {
+    arrival_rate_ = rate;
+    for (auto& [key, entry] : sources_)
+        entry.arrivals = {};
+}
+
 void source_table::departed(source_key key) noexcept {
     auto found = sources_.find(key);
     if (found == sources_.end() || found->second.connections == 0) return;

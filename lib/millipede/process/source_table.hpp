@@ -23,6 +23,9 @@ class source_table {
     /// \param arrival_rate what `source::arrivals` is used with: none is forgotten in debt.
     explicit source_table(rate_limit arrival_rate);
 
+    /// Another rate: no source owes it anything.
+    void set_arrival_rate(rate_limit rate) noexcept;
+
     /// The entry of a source, made when there is none; valid until the next call.
     /// \throws std::bad_alloc
     source& at(source_key key, rate_limit::time_point now);

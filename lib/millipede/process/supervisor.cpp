@@ -117,11 +117,15 @@ void supervisor::stalls(worker& subject, watched& state) {
     if (limits_->stall_policy == stall_policy::abort) abort(subject);
 }
 
-void supervisor::log_stall(worker& subject, watched const& state) const {
-    log(error) << "worker " << subject.index() << " is stalled: no sign of life for "
-               << in_seconds(state.passed) << "; held by " << describe(subject.doing())
+void supervisor::log_stall(worker& subject, watched& state) {
+    auto suppressed = stall_lines_.admit(std::chrono::steady_clock::now());
+    state.told = suppressed.has_value();
+    if (!suppressed) return;
+    log(error) << "worker " << field("worker", subject.index())
+               << " is stalled: no sign of life for " << in_seconds(state.passed) << "; held by "
+               << field("handler", describe(subject.doing()))
                << (state.busy ? ", but it still handles messages: too many for one turn" : "")
-               << "; it gets no newcomers until it goes on";
+               << "; it gets no newcomers until it goes on" << suppressed_note(*suppressed);
     log_stack(subject);
 }
 
@@ -129,7 +133,9 @@ void supervisor::goes_on(worker& subject, watched& state, std::chrono::nanosecon
     state.stalled = false;
     subject.set_stalled(false);
     --counters_.stalled;
-    log(warning) << "worker " << subject.index() << " goes on after " << in_seconds(passed);
+    if (!state.told) return;
+    log(warning) << "worker " << field("worker", subject.index()) << " goes on after "
+                 << in_seconds(passed);
 }
 
 void supervisor::log_stack(worker& subject) const {
@@ -140,7 +146,7 @@ void supervisor::log_stack(worker& subject) const {
         log(error) << "worker " << subject.index() << " does not answer the signal "
                    << limits_->stall_signal << " that asks for its stack";
     for (std::size_t depth = 0; depth < functions.size(); ++depth)
-        log(error) << "worker " << subject.index() << " stack " << depth << ": "
+        log(error) << "worker " << field("worker", subject.index()) << " stack " << depth << ": "
                    << functions[depth];
 }
 

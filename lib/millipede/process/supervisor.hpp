@@ -48,6 +48,7 @@ class supervisor {
         std::chrono::nanoseconds passed{}; ///< ... and by the clock.
         bool busy = false;                 ///< It handled messages between the last two looks.
         bool stalled = false;
+        bool told = false; ///< The log has the stall.
         bool revival_failed = false;
     };
 
@@ -55,7 +56,7 @@ class supervisor {
     void watch(worker& subject, watched& state, std::chrono::nanoseconds since_last);
     void stalls(worker& subject, watched& state);
     void goes_on(worker& subject, watched& state, std::chrono::nanoseconds passed);
-    void log_stall(worker& subject, watched const& state) const;
+    void log_stall(worker& subject, watched& state);
     void log_stack(worker& subject) const;
     void revive(worker& subject, watched& state);
     [[noreturn]] void abort(worker const& subject) const noexcept;
@@ -66,6 +67,7 @@ class supervisor {
     thread_stack stacks_;
     std::vector<watched> watched_; // by worker
     worker_metrics counters_;
+    log_limiter stall_lines_{10, std::chrono::seconds{10}}; // each with a stack
     std::mutex mutex_;
     std::condition_variable wake_;
     bool stopping_ = false; // under the mutex

@@ -110,4 +110,10 @@ void worker_pool::add_to(metrics& sum) const noexcept {
         sum += worker->counters();
 }
 
+void worker_pool::reload(std::shared_ptr<options const> const& wanted) noexcept {
+    output_budget_.set_max(wanted->output_budget_bytes);
+    for (auto& each : workers_)
+        each->reload(wanted);
+}
+
 } // namespace millipede::detail

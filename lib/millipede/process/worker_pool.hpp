@@ -37,6 +37,8 @@ class worker_pool {
     void stop(stop_plan const& plan) noexcept;
     /// At once, within `options::stop_timeout`.
     void stop() noexcept { stop({.deadline = limits_->stop_timeout}); }
+    /// New limits for all; those that no running worker can take are as they were. Any thread.
+    void reload(std::shared_ptr<options const> const& wanted) noexcept;
     /// Waits until all workers have ended. False when they have not by then.
     bool wait_until(std::chrono::steady_clock::time_point deadline);
     void join();

@@ -82,9 +82,10 @@ bool worker::deliver(connection_record& record, payload const& message, overflow
 void worker::filter_failed(std::string_view what) noexcept {
     ++counters_.callback_failures;
     try {
-        auto suppressed = failures_.admit(std::chrono::steady_clock::now());
+        auto suppressed = lines_.failures.admit(std::chrono::steady_clock::now());
         if (suppressed)
-            log(error) << "a broadcast's filter failed: " << what << suppressed_note(*suppressed);
+            log(error) << "a broadcast's filter failed: " << field("reason", what)
+                       << suppressed_note(*suppressed);
     } catch (...) {
         // The counter tells.
     }

@@ -15,10 +15,11 @@ using state = connection_record::state;
 void worker::caught(connection_record& record, std::string_view what) noexcept {
     output_.request_close(record, errc::handler_failed);
     try {
-        auto suppressed = failures_.admit(std::chrono::steady_clock::now());
+        auto suppressed = lines_.failures.admit(std::chrono::steady_clock::now());
         if (!suppressed) return;
-        log(error) << "handler failed for " << peer_name(record) << ": " << what
-                   << "; connection closed" << suppressed_note(*suppressed);
+        log(error) << "handler failed for " << field("peer", peer_name(record)) << ": "
+                   << field("reason", what) << "; connection closed"
+                   << suppressed_note(*suppressed);
     } catch (...) {
         // Logging failed as well: the counter tells.
     }
@@ -113,13 +114,16 @@ void worker::log_close(connection_record const& record, error_code const& reason
     if (!refused && !shed && !log_enabled(debug)) return;
     try {
         if (!refused && !shed) {
-            log(debug) << peer_name(record) << ": " << reason.message();
+            log(debug) << field("peer", peer_name(record)) << ": "
+                       << field("reason", reason.message());
             return;
         }
-        auto suppressed = (shed ? overflows_ : refusals_).admit(std::chrono::steady_clock::now());
+        auto suppressed =
+            (shed ? lines_.overflows : lines_.refusals).admit(std::chrono::steady_clock::now());
         if (!suppressed) return;
-        log(warning) << (shed ? "shed " : "refused ") << peer_name(record) << ": "
-                     << reason.message() << "; connection closed" << suppressed_note(*suppressed);
+        log(warning) << (shed ? "shed " : "refused ") << field("peer", peer_name(record)) << ": "
+                     << field("reason", reason.message()) << "; connection closed"
+                     << suppressed_note(*suppressed);
     } catch (...) {
         // The counters tell.
     }

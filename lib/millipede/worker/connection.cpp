@@ -34,13 +34,19 @@ void basic_connection::resume_receiving() {
 
 void basic_connection::callback_failed(std::string_view which) const noexcept {
     ++worker_->mutable_counters().callback_failures;
+    auto tell = [&](std::string_view why) {
+        auto suppressed = worker_->lines().callbacks.admit(std::chrono::steady_clock::now());
+        if (suppressed)
+            log(error) << which << " failed: " << field("reason", why)
+                       << suppressed_note(*suppressed);
+    };
     try {
         try {
             throw;
         } catch (std::exception const& failure) {
-            log(error) << which << " failed: " << failure.what();
+            tell(failure.what());
         } catch (...) {
-            log(error) << which << " failed: not a std::exception";
+            tell("not a std::exception");
         }
     } catch (...) {
         // No memory for a line: the counter tells.

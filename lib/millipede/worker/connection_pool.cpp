@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <millipede/worker/connection_pool.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace millipede::detail {
@@ -184,6 +185,39 @@ void connection_pool::touch_on_list(connection_record& record, std::uint32_t tic
     bool counts_from_a_beginning =
         &on == &newcomers || &on == &incomplete || &on == &throttled || &on == &greeting;
     if (!counts_from_a_beginning) on.touch(slots_.slot_of(record), tick);
+}
+
+template <class F>
+void connection_pool::for_each_used(F f) noexcept {
+    for (std::uint32_t slot = 0; slot < slots_.touched(); ++slot)
+        if (slots_[slot].where != connection_record::state::free) f(slots_[slot]);
+}
+
+void connection_pool::forgive_rates() noexcept {
+    for_each_used([this](connection_record& record) { pace_of(record) = {}; });
+}
+
+void connection_pool::await_no_more(connection_record::flag awaited, std::uint32_t tick) noexcept {
+    for_each_used([&](connection_record& record) {
+        if (!record.is(awaited)) return;
+        auto& on = list_of(record);
+        if (&on == &newcomers || &on == &incomplete)
+            move(record, tick, [&] { record.clear(awaited); });
+        else
+            record.clear(awaited);
+    });
+}
+
+void connection_pool::count_anew(std::uint32_t tick, std::chrono::milliseconds before,
+                                 std::chrono::milliseconds now) noexcept {
+    constexpr std::uint64_t age_max = UINT32_MAX / 2; // the count of ticks goes round
+    auto old_length = static_cast<std::uint64_t>(before.count());
+    auto new_length = static_cast<std::uint64_t>(now.count());
+    for_each_used([&](connection_record& record) {
+        std::uint64_t age = tick - record.active_tick;
+        if (age > 0) age = (age - 1) * old_length / new_length; // of the first, a part has passed
+        record.active_tick = tick - static_cast<std::uint32_t>(std::min(age, age_max));
+    });
 }
 
 connection_pool::list& connection_pool::list_of(connection_record const& record) noexcept {

@@ -13,6 +13,7 @@
 #include <millipede/worker/slot_appendix.hpp>
 #include <millipede/worker/transport.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -170,6 +171,17 @@ class connection_pool {
     /// The time of its list begins anew.
     void restart(connection_record& record, std::uint32_t tick) noexcept;
 
+    // When limits change; each looks at all slots that have ever been used.
+
+    /// Nobody owes any rate anything. Only when the slots have an appendix for it.
+    void forgive_rates() noexcept;
+    /// `awaited`, one of `awaits_first` and `awaits_rest`, is not timed any more.
+    void await_no_more(connection_record::flag awaited, std::uint32_t tick) noexcept;
+    /// A tick is as long as `now` from now on: the time of all lists goes on as well as ticks can
+    /// tell, by up to one former tick less than has passed, and never more.
+    void count_anew(std::uint32_t tick, std::chrono::milliseconds before,
+                    std::chrono::milliseconds now) noexcept;
+
     slots<connection_record>& all() noexcept { return slots_; }
     buffer_budget& budget() noexcept { return budget_; }
     buffer_pool& buffers() noexcept { return buffers_; }
@@ -177,6 +189,8 @@ class connection_pool {
     output_ledger& ledger() noexcept { return ledger_; }
 
   private:
+    template <class F>
+    void for_each_used(F f) noexcept;
     list& list_of(connection_record const& record) noexcept;
     void touch_on_list(connection_record& record, std::uint32_t tick) noexcept;
     template <class Change>

@@ -41,9 +41,9 @@ void worker::fail_soon(connection_record& record, std::string_view what) noexcep
 void worker::failed_late(std::string_view what) noexcept {
     ++counters_.callback_failures;
     try {
-        if (auto suppressed = failures_.admit(std::chrono::steady_clock::now()))
-            log(error) << "worker " << index_
-                       << ": a coroutine failed after its connection: " << what
+        if (auto suppressed = lines_.failures.admit(std::chrono::steady_clock::now()))
+            log(error) << "worker " << field("worker", index_)
+                       << ": a coroutine failed after its connection: " << field("reason", what)
                        << suppressed_note(*suppressed);
     } catch (...) {
         // The counter tells.

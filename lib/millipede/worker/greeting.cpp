@@ -136,9 +136,10 @@ void worker::not_adopted(connection_record& record, error_code const& why) noexc
     ++counters_.accept_failures;
     release(record);
     try {
-        if (auto suppressed = adoptions_.admit(std::chrono::steady_clock::now()))
-            log(error) << "worker " << index_ << ": closed a newcomer: " << why.message() << "; "
-                       << *suppressed << " more suppressed before";
+        if (auto suppressed = lines_.adoptions.admit(std::chrono::steady_clock::now()))
+            log(error) << "worker " << field("worker", index_)
+                       << ": closed a newcomer: " << field("reason", why.message()) << "; "
+                       << field("suppressed", *suppressed) << " more suppressed before";
     } catch (...) {
         // The counter tells.
     }
@@ -328,10 +329,11 @@ void worker::log_failed_greeting(connection_record const& record, error_code con
                                  bool in_tls, severity level) noexcept {
     if (!log_enabled(level)) return;
     try {
-        auto suppressed = failed_greetings_.admit(std::chrono::steady_clock::now());
+        auto suppressed = lines_.greetings.admit(std::chrono::steady_clock::now());
         if (!suppressed) return;
-        log(level) << (in_tls ? "TLS handshake with " : "newcomer ") << peer_name(record) << ": "
-                   << reason.message() << "; connection closed; " << *suppressed
+        log(level) << (in_tls ? "TLS handshake with " : "newcomer ")
+                   << field("peer", peer_name(record)) << ": " << field("reason", reason.message())
+                   << "; connection closed; " << field("suppressed", *suppressed)
                    << " more suppressed before";
     } catch (...) {
         // The counters tell.

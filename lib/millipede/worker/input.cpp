@@ -26,9 +26,15 @@ std::size_t read_size_of(options const& limits) {
 input::input(connection_pool& pool, worker_metrics& counters, options const& limits)
     : pool_{&pool},
       counters_{&counters},
-      scratch_bytes_{read_size_of(limits)},
+      scratch_max_{read_size_of(limits)},
+      scratch_bytes_{scratch_max_},
       reads_per_scratch_{static_cast<int>((limits.scratch_bytes - 1) / scratch_bytes_ + 1)},
       scratch_{std::make_unique_for_overwrite<std::byte[]>(scratch_bytes_)} {}
+
+void input::set_rates(options const& limits) noexcept {
+    scratch_bytes_ = std::min(read_size_of(limits), scratch_max_);
+    reads_per_scratch_ = static_cast<int>((limits.scratch_bytes - 1) / scratch_bytes_ + 1);
+}
 
 input::rest input::fail(error_code const& why) noexcept {
     failure_ = why;

@@ -41,6 +41,10 @@ class input {
     /// One read that is thrown away.
     rest discard(connection_record& record);
 
+    /// Reads go by the rates in `limits` from now on. They do not become larger than they were at
+    /// the start.
+    void set_rates(options const& limits) noexcept;
+
     /// How many reads bring as much as `options::scratch_bytes`: one, without a rate.
     int reads_per_scratch() const noexcept { return reads_per_scratch_; }
 
@@ -63,7 +67,8 @@ class input {
 
     connection_pool* pool_;
     worker_metrics* counters_;
-    std::size_t scratch_bytes_;
+    std::size_t const scratch_max_;
+    std::size_t scratch_bytes_; // used of these
     int reads_per_scratch_;
     std::unique_ptr<std::byte[]> scratch_;
     error_code failure_; // here and not in the results, which every message would carry along

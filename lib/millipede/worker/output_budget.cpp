@@ -18,11 +18,12 @@ void output_budget::join(std::uint32_t worker, single_writer<std::uint64_t> cons
 }
 
 bool output_budget::exceeded() const noexcept {
-    if (max_bytes_ == 0) return false;
+    auto max = max_bytes();
+    if (max == 0) return false;
     std::uint64_t held = 0;
     for (auto const& each : members_)
         held += each.held_bytes->load();
-    return held > max_bytes_ - max_bytes_ / 16;
+    return held > max - max / 16;
 }
 
 std::uint32_t output_budget::holder_of_the_largest(time_point now) const noexcept {

@@ -35,6 +35,11 @@ class output_budget {
     void join(std::uint32_t worker, single_writer<std::uint64_t> const& held_bytes,
               single_writer<std::uint64_t> const& size_classes) noexcept;
 
+    /// Another limit than before; any thread. Workers notice when they look again.
+    void set_max(std::size_t max_bytes) noexcept {
+        max_bytes_.store(max_bytes, std::memory_order_relaxed);
+    }
+
     // Any worker's thread.
 
     /// Whether all hold so much that some have to be shed. That is a sixteenth before the limit: it
@@ -51,7 +56,7 @@ class output_budget {
     void answered(std::uint32_t worker) noexcept;
 
     /// After how much growth a worker looks again; 0 when there is no limit.
-    std::size_t step_bytes() const noexcept { return max_bytes_ / (32 * members_.size()); }
+    std::size_t step_bytes() const noexcept { return max_bytes() / (32 * members_.size()); }
 
   private:
     using ticks = std::chrono::steady_clock::rep;
@@ -62,7 +67,9 @@ class output_budget {
         std::atomic<ticks> asked_at{0}; ///< 0: it has not been asked, or has answered.
     };
 
-    std::size_t max_bytes_;
+    std::size_t max_bytes() const noexcept { return max_bytes_.load(std::memory_order_relaxed); }
+
+    std::atomic<std::size_t> max_bytes_;
     std::vector<member> members_;
     std::function<void(std::uint32_t)> ask_;
 };

@@ -31,11 +31,13 @@ void worker::tell_overflow(connection_record& record) {
 
 void worker::log_overflow(connection_record const& record, overflow_event const& event) noexcept {
     try {
-        auto suppressed = overflows_.admit(std::chrono::steady_clock::now());
+        auto suppressed = lines_.overflows.admit(std::chrono::steady_clock::now());
         if (!suppressed) return;
-        log(warning) << "output full for " << peer_name(record) << ": " << event.messages
-                     << " messages of " << event.bytes << " bytes dropped ("
-                     << name_of(event.policy) << "), " << event.held_bytes << " bytes held"
+        log(warning) << "output full for " << field("peer", peer_name(record)) << ": "
+                     << field("messages", event.messages) << " messages of "
+                     << field("bytes", event.bytes) << " bytes dropped ("
+                     << field("policy", name_of(event.policy)) << "), "
+                     << field("held_bytes", event.held_bytes) << " bytes held"
                      << suppressed_note(*suppressed);
     } catch (...) {
         // The counters tell.

@@ -50,7 +50,10 @@ void worker::run_mail(mail& request) {
 void worker::request_failed(std::string_view what) noexcept {
     ++counters_.callback_failures;
     try {
-        log(error) << "worker " << index_ << ": a posted request failed: " << what;
+        if (auto suppressed = lines_.requests.admit(std::chrono::steady_clock::now()))
+            log(error) << "worker " << field("worker", index_)
+                       << ": a posted request failed: " << field("reason", what)
+                       << suppressed_note(*suppressed);
     } catch (...) {
         // The counter tells.
     }

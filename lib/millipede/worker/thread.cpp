@@ -100,6 +100,7 @@ void worker::run(bool again) {
     thread_mark mark{lost_thread_};
     ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
     receive_signal(limits_->stall_signal);
+    set_log_worker(index_);
     if (limits_->pin_workers) pin();
     if (again) {
         current_worker = this;
@@ -135,9 +136,10 @@ void worker::loop_left(std::string_view why) noexcept {
     in_turn_ = false;
     ++counters_.worker_restarts;
     try {
-        if (auto suppressed = loop_failures_.admit(std::chrono::steady_clock::now()))
-            log(error) << "worker " << index_ << ": its loop was left and goes on: " << why << "; "
-                       << *suppressed << " more suppressed before";
+        if (auto suppressed = lines_.loop.admit(std::chrono::steady_clock::now()))
+            log(error) << "worker " << field("worker", index_)
+                       << ": its loop was left and goes on: " << field("reason", why) << "; "
+                       << field("suppressed", *suppressed) << " more suppressed before";
     } catch (...) {
         // The counter tells.
     }

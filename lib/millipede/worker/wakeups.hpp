@@ -20,6 +20,7 @@ struct wakeups {
     handler_memory walk;      ///< The next slice of a broadcast.
     handler_memory watch;     ///< The worker's own output budget.
     handler_memory ask;       ///< The process's wants it to shed.
+    handler_memory reload;    ///< New limits.
     handler_memory stop;      ///< It is to stop, or sooner than it was.
     handler_memory ending;    ///< More conversations that end.
     handler_memory step;      ///< The wait for the next of them.

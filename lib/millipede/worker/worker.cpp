@@ -40,12 +40,13 @@ std::chrono::milliseconds blocked_timeout(options const& limits) {
 worker::worker(std::uint32_t index, options const& limits, std::span<protocol* const> protocols,
                std::span<greeting const> greetings, output_budget* all_output)
     : index_{index},
-      limits_{&limits},
+      live_{limits},
+      limits_{&live_.in_force},
       protocols_{protocols},
       greetings_{greetings},
       pool_{index, limits.connections_per_worker, largest_session(protocols),
             limits.buffer_budget_bytes, slot_appendix{limits}},
-      output_{pool_, ready_, counters_, limits},
+      output_{pool_, ready_, counters_, *limits_},
       input_{pool_, counters_, limits},
       incoming_{limits.handoff_capacity},
       all_output_{all_output},
@@ -127,15 +128,8 @@ void worker::on_tick() {
 
 // Lines that were held back, of kinds whose interval is over; at the end, without a time, of all.
 void worker::log_suppressed(std::optional<std::chrono::steady_clock::time_point> now) noexcept {
-    auto tell = [now](log_limiter& held_back, severity level, char const* kind) {
-        auto count = now ? held_back.overdue(*now) : held_back.remaining();
-        if (count) log(level) << kind << ": " << *count << " more suppressed";
-    };
     try {
-        tell(refusals_, warning, "refused");
-        tell(failures_, error, "handler failed");
-        tell(overflows_, warning, "output full or shed");
-        tell(failed_greetings_, warning, "newcomers that failed to greet");
+        lines_.tell(now);
     } catch (...) {
         // No memory for a line: the counters tell.
     }

@@ -16,7 +16,9 @@
 #include <millipede/worker/fwd.hpp>
 #include <millipede/worker/greeting.hpp>
 #include <millipede/worker/handoff.hpp>
+#include <millipede/worker/held_back_lines.hpp>
 #include <millipede/worker/input.hpp>
+#include <millipede/worker/live_limits.hpp>
 #include <millipede/worker/mailbox.hpp>
 #include <millipede/worker/memberships.hpp>
 #include <millipede/worker/output.hpp>
@@ -79,6 +81,8 @@ class worker {
     /// Where broadcasts are admitted, and joins and leaves.
     broadcast_room& broadcasts() noexcept { return broadcast_room_; }
     broadcast_room& membership_changes() noexcept { return change_room_; }
+    /// Other limits, as far as a running worker can take them, from the end of the turn on.
+    void reload(std::shared_ptr<options const> wanted) noexcept;
     /// Has it shed its largest output holders, if all hold too much and it has the largest.
     void ask_to_shed() noexcept;
     /// The worker whose thread this is, if it is one.
@@ -95,7 +99,6 @@ class worker {
     bool running() const noexcept { return running_.load(std::memory_order_acquire); }
 
     // The supervisor's thread.
-
     void set_stalled(bool is) noexcept { stalled_.store(is, std::memory_order_relaxed); }
     /// Whether the thread has ended, and the work has not.
     bool lost_its_thread() const noexcept { return lost_thread_.load(std::memory_order_acquire); }
@@ -114,7 +117,6 @@ class worker {
     departures& departed() noexcept { return *departed_; }
 
     // The owner's thread.
-
     /// Who decides on newcomers whose source a PROXY header names. Before the start.
     void ask_at_the_door(doorkeeper& keeper) noexcept { doorkeeper_ = &keeper; }
     /// \throws std::system_error when there is no thread to be had, std::bad_alloc; then the worker
@@ -182,6 +184,7 @@ class worker {
     detail::output& out() noexcept { return output_; }
     connection_pool& pool() noexcept { return pool_; }
     worker_metrics& mutable_counters() noexcept { return counters_; }
+    held_back_lines& lines() noexcept { return lines_; }
     /// What is begun now: one store, on the way of every message.
     void note(activity what) noexcept { activity_ = what; }
     /// A message of `record` is about to be handled.
@@ -212,6 +215,7 @@ class worker {
     void on_tick();
     void log_suppressed(std::optional<std::chrono::steady_clock::time_point> now) noexcept;
     void expire();
+    void take_limits() noexcept; // reload.cpp
 
     // Its end: stopping.cpp
     void begin_stop();
@@ -322,7 +326,8 @@ class worker {
     void expire_blocked(connection_record& record);
 
     std::uint32_t index_;
-    options const* limits_;
+    live_limits live_;
+    options const* limits_; // of live_
     std::span<protocol* const> protocols_;
     std::span<greeting const> greetings_;
     std::shared_ptr<std::atomic<std::uint32_t>> coroutines_{new std::atomic<std::uint32_t>{0}};
@@ -367,13 +372,8 @@ class worker {
     std::uint32_t streams_end_ = 0;   // ... and these are given time now
     std::minstd_rand dice_;
     std::deque<std::uint64_t> waiting_greetings_;
-    log_limiter failed_greetings_{10, std::chrono::seconds{1}};
     bool greetings_posted_ = false;
-    log_limiter refusals_{10, std::chrono::seconds{1}};
-    log_limiter failures_{10, std::chrono::seconds{1}};
-    log_limiter overflows_{10, std::chrono::seconds{1}};
-    log_limiter adoptions_{1, std::chrono::seconds{1}};
-    log_limiter loop_failures_{10, std::chrono::seconds{1}};
+    held_back_lines lines_;
     bool waiting_input_posted_ = false;
     bool settle_posted_ = false;
     bool walk_posted_ = false;

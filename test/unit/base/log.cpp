@@ -17,10 +17,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <numeric>
 #include <ostream>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -573,6 +575,129 @@ BOOST_AUTO_TEST_CASE(a_rotation_without_descriptors_does_not_end_the_program) {
         return !lines.empty() && ends_with(lines.back(), "back again") ? "survived" : "silent";
     });
     BOOST_TEST(answer == "survived");
+}
+
+namespace {
+
+// The numbers that the lines of all files of `here` end with, sorted.
+std::vector<int> numbers_in(place const& here) {
+    std::vector<int> numbers;
+    for (auto const& file : here.files())
+        for (auto const& line : lines_of(here.directory / file))
+            numbers.push_back(number_of(line));
+    std::sort(numbers.begin(), numbers.end());
+    return numbers;
+}
+
+bool each_once(std::vector<int> const& numbers, int count) {
+    std::vector<int> wanted(static_cast<std::size_t>(count));
+    std::iota(wanted.begin(), wanted.end(), 0);
+    return numbers == wanted;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_renamed_file_is_let_go_when_the_log_is_reopened) {
+    place here;
+    logging logged{here.options()};
+    auto file = here.directory / "test.log";
+    millipede::log(severity::info) << "line 0";
+    logged.flush();
+    filesystem::rename(file, here.directory / "test.log.1");
+    millipede::log(severity::info) << "line 1";
+    logged.flush();
+    BOOST_TEST(lines_of(here.directory / "test.log.1").size() == 2U);
+    BOOST_TEST(!filesystem::exists(file));
+    logging::reopen_active();
+    BOOST_TEST(filesystem::exists(file)); // at once, before any line
+    millipede::log(severity::info) << "line 2";
+    logged.flush();
+    BOOST_TEST(lines_of(here.directory / "test.log.1").size() == 2U);
+    BOOST_TEST(lines_of(file).size() == 1U);
+    logging::reopen_active(); // nobody has renamed it
+    millipede::log(severity::info) << "line 3";
+    logged.flush();
+    BOOST_TEST(lines_of(file).size() == 2U);
+    BOOST_TEST(each_once(numbers_in(here), 4));
+}
+
+BOOST_AUTO_TEST_CASE(a_log_that_cannot_be_reopened_goes_on_in_the_former_file) {
+    place here;
+    auto settings = here.options();
+    filesystem::create_directory(here.directory / "sub");
+    settings.file = (here.directory / "sub" / "test.log").string();
+    logging logged{settings};
+    millipede::log(severity::info) << "line 0";
+    logged.flush();
+    filesystem::rename(here.directory / "sub", here.directory / "moved");
+    BOOST_CHECK_THROW(logged.reopen(), millipede::log_file_error);
+    millipede::log(severity::info) << "line 1";
+    logged.flush();
+    BOOST_TEST(lines_of(here.directory / "moved" / "test.log").size() == 2U);
+    filesystem::create_directory(here.directory / "sub");
+    logged.reopen();
+    millipede::log(severity::info) << "line 2";
+    logged.flush();
+    BOOST_TEST(lines_of(here.directory / "sub" / "test.log").size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(reopening_without_a_file_or_without_logging_does_nothing) {
+    place here;
+    logging::reopen_active();
+    auto written = errors_of(here, [] {
+        logging logged{log_options{}};
+        logged.reopen();
+        millipede::log(severity::info) << "over here";
+    });
+    BOOST_TEST(ends_with(written, " [info] over here\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_rotation_that_meets_a_renamed_file_loses_no_line) {
+    place here;
+    auto settings = here.options();
+    settings.rotate_bytes = 256;
+    settings.rotated_files_max = 50;
+    auto dropped = millipede::log_lines_dropped();
+    {
+        logging logged{settings};
+        for (int number = 0; number < 100; ++number) {
+            millipede::log(severity::info) << "line " << number;
+            logged.flush();
+            if (number % 10 == 9) // by somebody who has not told us yet
+                filesystem::rename(here.directory / "test.log",
+                                   here.directory / ("moved." + std::to_string(number)));
+        }
+    }
+    BOOST_TEST(millipede::log_lines_dropped() == dropped);
+    BOOST_TEST(each_once(numbers_in(here), 100));
+}
+
+BOOST_AUTO_TEST_CASE(no_line_is_lost_or_doubled_while_the_log_is_reopened) {
+    place here;
+    auto settings = here.options();
+    settings.rotate_bytes = 20'000; // it rotates by itself meanwhile
+    settings.rotated_files_max = 100;
+    settings.queue_capacity = 100'000;
+    constexpr int lines_each = 3'000;
+    constexpr int threads = 3;
+    {
+        logging logged{settings};
+        std::vector<std::thread> writers;
+        for (int writer = 0; writer < threads; ++writer)
+            writers.emplace_back([writer] {
+                for (int line = 0; line < lines_each; ++line)
+                    millipede::log(severity::info) << "line " << writer * lines_each + line;
+            });
+        for (int times = 0; times < 100; ++times) {
+            std::error_code ignored; // there may be none just after a rotation
+            filesystem::rename(here.directory / "test.log",
+                               here.directory / ("moved." + std::to_string(times)), ignored);
+            logged.reopen();
+        }
+        for (auto& writer : writers)
+            writer.join();
+    }
+    BOOST_TEST(each_once(numbers_in(here), lines_each * threads));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

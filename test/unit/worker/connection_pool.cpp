@@ -854,4 +854,56 @@ BOOST_AUTO_TEST_CASE(what_limits_know_stands_beside_the_session_and_is_new_for_e
     BOOST_TEST((pool.pace_of(*successor).bytes.full_at.time_since_epoch().count() == 0));
 }
 
+BOOST_AUTO_TEST_CASE(time_goes_on_when_ticks_become_shorter_or_longer) {
+    using namespace std::chrono_literals;
+    auto pool = make_pool();
+    std::uint32_t const now = 1'000;
+    auto* old = pool.open(0, now - 300);
+    auto* young = pool.open(0, now - 11);
+    auto* newborn = pool.open(0, now);
+    auto* left = pool.open(0, now - 5);
+    pool.release(*left);
+    pool.count_anew(now, 100ms, 20ms);
+    // Of the first tick a part had passed: it does not count, so that nobody's time is over early.
+    BOOST_TEST(now - old->active_tick == 299U * 5);
+    BOOST_TEST(now - young->active_tick == 10U * 5);
+    BOOST_TEST(now - newborn->active_tick == 0U);
+    pool.count_anew(now, 20ms, 1s);
+    BOOST_TEST(now - old->active_tick == (299U * 5 - 1) / 50);
+    BOOST_TEST(now - young->active_tick == 0U);
+    BOOST_TEST(now - newborn->active_tick == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_age_that_no_count_of_shorter_ticks_can_tell_stays_an_age) {
+    using namespace std::chrono_literals;
+    auto pool = make_pool();
+    auto* silent = pool.open(0, 0);
+    pool.count_anew(3'000'000'000U, 1s, 10ms);
+    BOOST_TEST(3'000'000'000U - silent->active_tick == UINT32_MAX / 2);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_timed_any_more_goes_back_to_the_idle) {
+    using flag = connection_record::flag;
+    auto pool = make_pool();
+    auto* newcomer = pool.open(0, 1);
+    pool.await_first(*newcomer, 1);
+    auto* begun = pool.open(0, 1);
+    pool.progress(*begun, false, true, 1);
+    auto* blocked = pool.open(0, 1);
+    pool.await_first(*blocked, 1);
+    pool.block(*blocked, 2);
+    pool.await_no_more(flag::awaits_first, 9);
+    BOOST_TEST(pool.newcomers.empty());
+    BOOST_TEST(pool.idle.front() == slot_of(pool, *newcomer));
+    BOOST_TEST(newcomer->active_tick == 9U);
+    BOOST_TEST(pool.incomplete.front() == slot_of(pool, *begun));
+    BOOST_TEST(pool.blocked.front() == slot_of(pool, *blocked));
+    BOOST_TEST(blocked->active_tick == 2U); // the write timeout's time goes on
+    BOOST_TEST(!blocked->is(flag::awaits_first));
+    pool.await_no_more(flag::awaits_rest, 9);
+    BOOST_TEST(pool.incomplete.empty());
+    pool.unblock(*blocked, 10);
+    BOOST_TEST(pool.newcomers.empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
