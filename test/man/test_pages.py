@@ -40,7 +40,7 @@ def options_of_help(text):
     entries = re.findall(r"^  --([a-z-]+)(?: ([A-Z:]+))? *(.*(?:\n {10,}.*)*)", text, re.M)
     for name, argument, about in entries:
         about = " ".join(about.split())
-        X
+        default = re.search(r"[\[(](?:default )?([^\])]*)[\])]$", about)
         options[name] = (argument or None, default and default[1])
     return options
 
