@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSL-1.0
-"""One service in three ways (docs/migrating.md): on Asio alone, on libevent, on Millipede.
+"""The programs of docs/migrating.md: MarioTCP's sample, and one service in three ways.
 
 Goal: what the page sets side by side does the same on the wire.
 Method: the same checks on each program that is built; libevent need not be there.
@@ -11,7 +11,7 @@ import unittest
 from example import Example
 from harness import BIN, Client, NetTest, frame, run_to_end, wait_until
 
-LOGIN, HOW_MANY = 0x6101, 0x6104
+LOGIN, HOW_MANY, SAY_HELLO = 0x6101, 0x6104, 0x6111
 PROGRAMS = [name for name in ("example-online-callbacks", "example-asio-sessions",
                               "example-bufferevents") if (BIN / name).exists()]
 
@@ -63,6 +63,18 @@ class OneServiceInThreeWays(NetTest):
             status, _, err = run_to_end(name, "nowhere")
             self.assertEqual(status, 2)
             self.assertIn("nowhere", "\n".join(err))
+
+    def test_the_sample_of_mariotcp_answers_its_clients(self):
+        address = Example(self, "example-mario-sample", "127.0.0.1:0").addresses[0]
+        with Client(address) as client:
+            client.send(frame(LOGIN, b"\7\0") + b"\r\n" + frame(SAY_HELLO))  # as mario_test does
+            self.assertEqual(client.receive(8), frame(LOGIN))
+            self.assertEqual(client.receive(13), frame(SAY_HELLO, b"hello"))
+            client.send(frame(SAY_HELLO, bytes(1493)))  # longer than MarioTCP takes
+            self.assertEqual(client.receive_to_end(), b"")
+        status, _, err = run_to_end("example-mario-sample", "nowhere")
+        self.assertEqual(status, 2)
+        self.assertIn("nowhere", "\n".join(err))
 
 
 if __name__ == "__main__":
