@@ -94,7 +94,7 @@ class Operations(unittest.TestCase):
         self.assertGreater(len(phrases), 15)
         for phrase in phrases:
             with self.subTest(phrase):
-                self.assertIn(phrase, source)
+                self.assertTrue(phrase in source, "no line of the library says that")
 
     def test_counters_are_those_of_metrics(self):
         known = set(re.findall(r'f\("(\w+)"', text_of("lib/millipede/base/metrics.hpp")))
@@ -111,6 +111,47 @@ class Operations(unittest.TestCase):
         named = set(re.findall(r"`--([a-z-]+)", without_code(self.page)))
         self.assertGreater(len(named), 10)
         self.assertEqual(named - known, set())
+
+
+def rows_of(page, heading):
+    section = page.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"^\|.*\|$", section, re.M)[2:]
+
+
+def numbers_of(text):
+    return sorted(re.findall(r"\d+(?:[.,]\d+)*", text))
+
+
+class FrontPages(unittest.TestCase):
+    def setUp(self):
+        self.english, self.chinese = text_of("README.md"), text_of("README.zh-CN.md")
+
+    def test_the_same_figures_in_both_languages(self):
+        english = rows_of(self.english, "What was measured")
+        chinese = rows_of(self.chinese, "实测数据")
+        self.assertGreater(len(english), 8)
+        self.assertEqual(len(english), len(chinese))
+        for one, other in zip(english, chinese):
+            with self.subTest(one):
+                (what, result), (its_what, its_result) = (row.split(" | ")[:2]
+                                                          for row in (one, other))
+                self.assertEqual(numbers_of(what), numbers_of(its_what))
+                self.assertEqual(numbers_of(result.replace("minute two", "minute 2")),
+                                 numbers_of(its_result))
+
+    def test_the_same_server_in_both_languages(self):
+        def server(page):
+            code = re.search(r"```cpp\n(.*?)```", page, re.S)[1]
+            return [line.split("//")[0].rstrip() for line in code.splitlines()]
+
+        self.assertIn("server.run();", "".join(server(self.english)))
+        self.assertEqual(server(self.english), server(self.chinese))
+
+    def test_the_same_programs_in_both_languages(self):
+        def programs(page, heading):
+            return [in_code(row)[0] for row in rows_of(page, heading)]
+
+        self.assertEqual(programs(self.english, "The programs"), programs(self.chinese, "程序"))
 
 
 if __name__ == "__main__":
