@@ -80,6 +80,14 @@ class Links(unittest.TestCase):
                     if anchor and target.suffix == ".md":
                         self.assertIn(anchor, anchors_of(target.read_text(encoding="utf-8")))
 
+    def test_alerts_lead_to_the_runbook(self):
+        known = anchors_of(text_of("docs/operations.md"))
+        for path in sorted((REPOSITORY / "deploy").rglob("*.yml")):
+            for anchor in re.findall(r"docs/operations\.md#([\w-]+)",
+                                     path.read_text(encoding="utf-8")):
+                with self.subTest(path=path.name, anchor=anchor):
+                    self.assertIn(anchor, known)
+
 
 class Operations(unittest.TestCase):
     def setUp(self):
