@@ -39,6 +39,11 @@ class session : public std::enable_shared_from_this<session> {
     session(tcp::socket socket, std::atomic<std::int64_t>& online)
         : socket_{std::move(socket)}, idle_{socket_.get_executor()}, online_{online} {}
 
+    void start() { // on the strand, where all that follows happens
+        asio::dispatch(socket_.get_executor(), [self = shared_from_this()] { self->read_head(); });
+    }
+
+  private:
     void read_head() {
         idle_.expires_after(std::chrono::minutes{5});
         idle_.async_wait([self = shared_from_this()](error_code failure) {
@@ -52,7 +57,6 @@ class session : public std::enable_shared_from_this<session> {
                          });
     }
 
-  private:
     void read_data() {
         data_.resize(head_.size - sizeof head_);
         asio::async_read(socket_, asio::buffer(data_),
@@ -106,7 +110,7 @@ void accept(tcp::acceptor& acceptor, std::atomic<std::int64_t>& online) {
                           [&](error_code failure, tcp::socket socket) {
                               if (failure == asio::error::operation_aborted) return;
                               if (!failure)
-                                  std::make_shared<session>(std::move(socket), online)->read_head();
+                                  std::make_shared<session>(std::move(socket), online)->start();
                               accept(acceptor, online);
                           });
 }

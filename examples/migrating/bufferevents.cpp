@@ -17,6 +17,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <unordered_map>
 
 namespace {
 
@@ -34,10 +35,11 @@ std::int64_t online = 0;
 struct visitor {
     bool logged_in = false;
 };
+std::unordered_map<bufferevent*, visitor> visitors; // libevent does not know who is left at the end
 
-void end(bufferevent* stream, visitor* who) {
-    if (who->logged_in) --online;
-    delete who;
+void end(bufferevent* stream) {
+    if (visitors.at(stream).logged_in) --online;
+    visitors.erase(stream);
     ::bufferevent_free(stream);
 }
 
@@ -52,7 +54,7 @@ void on_input(bufferevent* stream, void* context) {
     auto* input = ::bufferevent_get_input(stream);
     frame_head head;
     while (::evbuffer_copyout(input, &head, sizeof head) == sizeof head) {
-        if (head.magic != frame_magic || head.size < sizeof head) return end(stream, who);
+        if (head.magic != frame_magic || head.size < sizeof head) return end(stream);
         if (::evbuffer_get_length(input) < head.size) return;
         ::evbuffer_drain(input, head.size);
         auto data_size = head.size - sizeof head;
@@ -63,13 +65,13 @@ void on_input(bufferevent* stream, void* context) {
         } else if (head.command == how_many && data_size == 0) {
             reply(stream, how_many, &online, sizeof online);
         } else {
-            return end(stream, who); // with it go the replies that have not left
+            return end(stream); // with it go the replies that have not left
         }
     }
 }
 
-void on_event(bufferevent* stream, short, void* context) { // end of stream, error, timeout
-    end(stream, static_cast<visitor*>(context));
+void on_event(bufferevent* stream, short, void*) { // end of stream, error, timeout
+    end(stream);
 }
 
 void on_accept(evconnlistener* listener, evutil_socket_t socket, sockaddr*, int, void*) {
@@ -81,7 +83,7 @@ void on_accept(evconnlistener* listener, evutil_socket_t socket, sockaddr*, int,
     }
     timeval idle{300, 0};
     ::bufferevent_set_timeouts(stream, &idle, nullptr);
-    ::bufferevent_setcb(stream, on_input, nullptr, on_event, new visitor);
+    ::bufferevent_setcb(stream, on_input, nullptr, on_event, &visitors[stream]);
     ::bufferevent_enable(stream, EV_READ);
 }
 
@@ -110,12 +112,20 @@ int main(int argc, char** argv) {
     auto stop = [](evutil_socket_t, short, void* context) {
         ::event_base_loopbreak(static_cast<event_base*>(context));
     };
-    ::event_add(evsignal_new(base, SIGTERM, stop, base), nullptr);
-    ::event_add(evsignal_new(base, SIGINT, stop, base), nullptr);
+    auto* terminated = evsignal_new(base, SIGTERM, stop, base);
+    auto* interrupted = evsignal_new(base, SIGINT, stop, base);
+    ::event_add(terminated, nullptr);
+    ::event_add(interrupted, nullptr);
     auto size = static_cast<socklen_t>(sizeof address);
     ::getsockname(::evconnlistener_get_fd(listener), any, &size);
     std::cout << "listening on " << place.substr(0, colon) << ':' << ntohs(address.sin_port)
               << std::endl;
     ::event_base_dispatch(base);
+    while (!visitors.empty())
+        end(visitors.begin()->first);
+    ::event_free(interrupted);
+    ::event_free(terminated);
+    ::evconnlistener_free(listener);
+    ::event_base_free(base);
     return 0;
 }
