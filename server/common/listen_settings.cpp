@@ -83,7 +83,7 @@ void add_listen_settings(settings_table& table, millipede::options& limits) {
         table.add({name, "FILE", help,
                    [files, member](std::string const& text) { (*files).*member = text; }});
     };
-    add_file("tls-certificate", "certificate and its chain, PEM; SIGHUP reads it anew",
+    add_file("tls-certificate", "certificate and its chain, PEM; SIGHUP reads all three anew",
              &tls_options::certificate_file);
     add_file("tls-key", "its private key, PEM, without a passphrase",
              &tls_options::private_key_file);
