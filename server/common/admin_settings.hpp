@@ -18,6 +18,6 @@ struct admin_settings {
 /// Adds `--admin ADDR:PORT[,open]` and `--admin-token-file FILE`.
 void add_admin_settings(settings_table& table, admin_settings& settings);
 
-/// What of it another reading says otherwise; all need a restart. The token itself is not looked at.
+/// What of it another reading says otherwise; all need a restart. The token is not looked at.
 std::vector<millipede::option_change> admin_changes(admin_settings const& now,
                                                     admin_settings const& wanted);
