@@ -113,6 +113,15 @@ class Operations(unittest.TestCase):
             with self.subTest(counter):
                 self.assertIn(counter, known)
 
+    @unittest.skipUnless((REPOSITORY / "docs/admin.md").exists(), "there is no admin endpoint")
+    def test_every_alarm_has_a_section(self):
+        alarms = [in_code(cell)[0] for cell in first_cells(text_of("docs/admin.md"), "Alarms")]
+        section = self.page.split("\n## Alarms\n", 1)[1].split("\n## ", 1)[0]
+        self.assertGreater(len(alarms), 5)
+        for alarm in alarms:
+            with self.subTest(alarm):
+                self.assertIn(f"`{alarm}`", section)
+
     def test_options_are_those_of_the_server(self):
         known = set(re.findall(r'"([a-z-]+)"', "".join(
             path.read_text(encoding="utf-8") for path in (REPOSITORY / "server").rglob("*.cpp"))))
