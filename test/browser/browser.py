@@ -54,7 +54,7 @@ class BrowserTest(unittest.TestCase):
 
     def open(self, address, *, clock=False, **context):
         """A new page at that address. With a clock it can be told that time has passed
-        (page.clock.fast_forward); further words go to Playwright's new_context."""
+        (let_pass); further words go to Playwright's new_context."""
         context.setdefault("viewport", DESKTOP)
         browsing = self.chromium.new_context(**context)
         self.addCleanup(browsing.close)
@@ -68,6 +68,12 @@ class BrowserTest(unittest.TestCase):
         self.pages.append(page)
         page.goto(address)
         return page
+
+    def let_pass(self, page, seconds):
+        """Has the page's clock (open(..., clock=True)) go forward, and stand still from then on:
+        its timers ring no more, however slow the machine is. page.clock.resume() ends that."""
+        now = page.evaluate("Date.now()") / 1000
+        page.clock.pause_at(now + seconds)
 
     def shot(self, page, name, whole=True):
         """A screenshot, for people to look at; where it is."""

@@ -2,7 +2,8 @@
 """An admin endpoint that says what a test wants: figures, silence, nonsense, refusals.
 
 The page's files are the real ones, served with the real one's content security policy. Events go
-out when the test says so, not by a clock, so no test depends on the speed of the machine.
+out when the test says so, not by a clock, so no test depends on the speed of the machine. What was
+sent last is repeated, so that a page does not take a slow test for a silent server.
 """
 
 import copy
@@ -53,6 +54,7 @@ class StubAdmin:
 
     def __init__(self, token=None):
         self.token = token
+        self.repeats = True  # what was sent last, once a second
         self.refuse_with = None  # a status for /events
         self.asked = 0  # how often /events was asked for
         self.paths = set()  # what else was asked for
@@ -81,19 +83,22 @@ class StubAdmin:
 
     def send(self, latest):
         """An event for all who read."""
-        self.send_raw(f"data: {json.dumps(latest)}\n\n".encode())
+        self._put((f"data: {json.dumps(latest)}\n\n".encode(), True))
 
     def send_raw(self, text):
-        """These bytes as they are, in a piece."""
+        """These bytes as they are, in a piece, and but once."""
+        self._put((text, False))
+
+    def _put(self, item):
         with self._arrived:
             for stream in self._streams:
-                stream.put(text)
+                stream.put(item)
 
     def cut(self):
         """Ends all streams."""
         with self._arrived:
             for stream in self._streams:
-                stream.put(CLOSE)
+                stream.put((CLOSE, False))
             self._streams.clear()
 
     def wait_for_reader(self, timeout=60):
@@ -101,6 +106,18 @@ class StubAdmin:
         with self._arrived:
             if not self._arrived.wait_for(lambda: self._streams, timeout):
                 raise AssertionError("nobody asked for /events")
+
+    def wait_for_request(self, number, timeout=60):
+        """Until /events has been asked for so often."""
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: self.asked >= number, timeout):
+                raise AssertionError(f"/events was asked for {self.asked} times, not {number}")
+
+    def count_request(self):
+        """Of /events, answered or not."""
+        with self._arrived:
+            self.asked += 1
+            self._arrived.notify_all()
 
     def new_stream(self):
         """A queue of what a new reader is to get."""
@@ -148,7 +165,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(path.read_bytes())
 
     def _events(self):
-        self.admin.asked += 1
+        self.admin.count_request()
         if self.admin.token and self.headers["Authorization"] != f"Bearer {self.admin.token}":
             self._head(401, "text/plain", WWW_Authenticate="Bearer")
         elif self.admin.refuse_with:
@@ -158,8 +175,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._write_events(self.admin.new_stream())
 
     def _write_events(self, stream):
-        try:
-            while (text := stream.get()) is not CLOSE:
+        text, again = b"", False
+        while text is not CLOSE:
+            try:
                 self.wfile.write(text)
-        except OSError:
-            pass  # the page has gone
+                text, again = stream.get(timeout=1)
+            except queue.Empty:
+                text = text if again and self.admin.repeats else b""
+            except OSError:
+                return  # the page has gone

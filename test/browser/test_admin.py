@@ -57,7 +57,6 @@ class RealServer(BrowserTest):
         expect(page.locator("#readiness")).to_have_text("ready")
         expect(page.locator("#workers tbody tr")).to_have_count(3)
         expect(page.locator("#listeners")).to_contain_text(str(server.port))
-        expect(page.get_by_label("Alarms").locator("p")).to_have_count(0)
         for title in ("Memory", "Loop lag, 99th percentile", "Busy", "Messages"):
             shown = page.locator(f'#charts [aria-label="{title}"] .value:visible')
             expect(shown.first).not_to_have_text("–")
@@ -99,10 +98,11 @@ class RealServer(BrowserTest):
         link = page.locator("#link")
         expect(link).to_have_text("live")
         server.process.send_signal(signal.SIGSTOP)
-        page.clock.fast_forward(6000)
+        self.let_pass(page, 10)
         expect(link).to_contain_text("stale")
         server.process.send_signal(signal.SIGCONT)
         expect(link).to_have_text("live")
+        page.clock.resume()
         urllib.request.urlopen(urllib.request.Request(
             f"{address}drain?deadline=6s&spread=1s", method="POST"), timeout=60).close()
         expect(page.locator("#readiness")).to_have_text("draining")
