@@ -44,11 +44,11 @@ class MillipedeConan(ConanFile):
         cmake_layout(self)
 
     def requirements(self):
-        self.requires("boost/1.91.0", transitive_headers=True, transitive_libs=True)
+        self.requires("boost/1.90.0", transitive_headers=True, transitive_libs=True)
         if self.options.with_tls:
             self.requires("openssl/[>=3 <4]")
         if self.options.with_admin:
-            self.requires("prometheus-cpp/1.3.0", transitive_headers=True)
+            self.requires("prometheus-cpp/1.2.3", transitive_headers=True)
 
     def validate(self):
         check_min_cppstd(self, 20)

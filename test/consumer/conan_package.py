@@ -60,6 +60,29 @@ def create(what, place, *arguments):
     conan("create", place, *settings(), *arguments)
 
 
+def check_center_rules():
+    """What ConanCenter's linters ask of a recipe, as far as it can be read off the files."""
+    recipe = (ROOT / "conan/center/all/conanfile.py").read_text(encoding="utf-8")
+    test = (ROOT / "conan/center/all/test_package/conanfile.py").read_text(encoding="utf-8")
+    wanted = ('name = "millipede"', 'license = "BSL-1.0"', "topics = ", "package_type = ",
+              'url = "https://github.com/conan-io/conan-center-index"', "homepage = ",
+              'cmake_layout(self, src_folder="src")', '"licenses"', "check_min_cppstd(self, 20)")
+    for text in wanted:
+        require(text in recipe, f"the recipe for ConanCenter has no {text}")
+    for text in ("    version =", "from conan import tools", "exports_sources", "getenv", "print("):
+        require(text not in recipe, f"the recipe for ConanCenter has {text}")
+    require("    name =" not in test, "a test_package has no name")
+    # Both recipes declare the same package.
+    own = (ROOT / "conan/conanfile.py").read_text(encoding="utf-8")
+    for part in ("def package_info(self):", "def requirements(self):", "    options = {"):
+        require(section(own, part) == section(recipe, part), f"the recipes differ in `{part}`")
+
+
+def section(recipe, start):
+    """From that line to the next method."""
+    return recipe[recipe.index(start):].split("\n    def ", maxsplit=1)[0]
+
+
 def center_recipe():
     """conan/center with the archive of a release, which here is the tree's last commit."""
     version = conan("inspect", ROOT / "conan", "--format=json")
@@ -94,5 +117,6 @@ def part():
     create("without TLS and admin", recipe, *options(with_tls=False, with_admin=False))
     refused = conan("create", recipe, *settings(), "-s", "compiler.cppstd=17", fails=True)
     require("cppstd" in refused, f"C++17 is refused, but not for that: {refused}")
+    check_center_rules()
     place, version = center_recipe()
     create("ConanCenter's form", place, "--version", version, *options(shared=False))
