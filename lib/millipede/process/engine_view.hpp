@@ -17,7 +17,8 @@ class engine_view {
     explicit engine_view(basic_server& server) noexcept : server_{&server} {}
 
     basic_server& server() const noexcept { return *server_; }
-    options const& limits() const noexcept { return server_->limits(); }
+    /// Those in force; only the thread of `run()` changes them.
+    options const& limits() const noexcept { return server_->limits_; }
     /// Whether workers are there. Any thread.
     bool started() const noexcept { return server_->started_; }
     /// The end has begun: a drain or a stop.
