@@ -72,8 +72,8 @@ void apply_files(millipede::options& limits, tls_options const& files) {
 
 void add_listen_settings(settings_table& table, millipede::options& limits) {
     table.add({"listen", "ADDR:PORT",
-               "where to listen; repeatable; or unix:PATH, fd:N, systemd:NAME; behind it what is "
-               "needed of ,tls ,proxy ,dual-stack (IPv4 on [::], too) ,mode=660 [" +
+               "where to listen; repeatable; or unix:PATH, fd:N, systemd:NAME; "
+               "behind it ,tls ,proxy ,dual-stack ,mode=660 [" +
                    limits.listen.at(0).endpoint + "]",
                [&](std::string const& text) { limits.listen.push_back(parse_listener(text)); },
                [&] { limits.listen.clear(); }});
@@ -83,7 +83,7 @@ void add_listen_settings(settings_table& table, millipede::options& limits) {
         table.add({name, "FILE", help,
                    [files, member](std::string const& text) { (*files).*member = text; }});
     };
-    add_file("tls-certificate", "certificate and its chain, PEM; SIGHUP reads all three files anew",
+    add_file("tls-certificate", "certificate and its chain, PEM; SIGHUP reads all three anew",
              &tls_options::certificate_file);
     add_file("tls-key", "its private key, PEM, without a passphrase",
              &tls_options::private_key_file);

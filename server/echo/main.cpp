@@ -4,6 +4,7 @@
 #include "settings.hpp"
 
 #include "common/command_line.hpp"
+#include "common/program_admin.hpp"
 #include "common/reports.hpp"
 
 #include <millipede/server.hpp>
@@ -23,16 +24,18 @@ bool is_quit(std::span<std::byte const> line) {
 }
 
 template <codec Codec>
-void serve(options const& limits, Codec const& spoken) {
-    logging logs{limits.log};
-    server<no_session, Codec> server{limits, spoken};
+void serve(echo_settings const& settings, Codec const& spoken) {
+    logging logs{settings.limits.log};
+    server<no_session, Codec> server{settings.limits, spoken};
     server.on_message([](auto& connection, auto const& message) {
         if constexpr (std::same_as<Codec, line_codec>)
             if (is_quit(message)) return connection.close();
         connection.send(message);
     });
+    program_admin admin{server, settings.admin, "millipede-echo", MILLIPEDE_VERSION};
     server.start();
     announce(server);
+    admin.announce();
     server.run();
     log_totals(server);
 }
@@ -43,7 +46,7 @@ int main(int argc, char** argv) {
     return run_program("millipede-echo", [&] {
         echo_settings settings;
         if (!read_echo_settings(settings, argc, argv)) return 0;
-        std::visit([&](auto const& spoken) { serve(settings.limits, spoken); }, settings.codec);
+        std::visit([&](auto const& spoken) { serve(settings, spoken); }, settings.codec);
         return 0;
     });
 }

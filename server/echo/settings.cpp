@@ -116,6 +116,7 @@ bool read_echo_settings(echo_settings& settings, int argc, char const* const* ar
     table.add({"pin", "", "each worker on a processor of its own",
                [&](std::string const& text) { settings.limits.pin_workers = parse_switch(text); }});
     add_server_settings(table, settings.limits);
+    add_admin_settings(table, settings.admin);
     table.at_end([&] {
         try {
             settings.codec = codecs.at(wanted.name)(wanted);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "common/admin_settings.hpp"
+
 #include <millipede/base/options.hpp>
 #include <millipede/wire/fixed.hpp>
 #include <millipede/wire/frame.hpp>
@@ -18,6 +20,7 @@ using any_codec = std::variant<millipede::frame_codec, millipede::line_codec, mi
 struct echo_settings {
     millipede::options limits{.listen = {"0.0.0.0:8007"}};
     any_codec codec{};
+    admin_settings admin{};
 };
 
 /// From the command line and the files it names. \returns false when there is nothing to run.

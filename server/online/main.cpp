@@ -4,6 +4,7 @@
 #include "settings.hpp"
 
 #include "common/command_line.hpp"
+#include "common/program_admin.hpp"
 #include "common/reports.hpp"
 
 #include <millipede/server.hpp>
@@ -36,9 +37,13 @@ int serve(online_settings const& settings) {
     });
     auto report = [&] { log(info) << "online number: " << online.sum(); };
     server.every(settings.report_every, report);
+    program_admin admin{server, settings.admin, "millipede-online", MILLIPEDE_VERSION};
+    admin.add_gauge("millipede_online", "online", "Who is logged in.",
+                    [&] { return static_cast<double>(online.sum()); });
 
     server.start();
     announce(server);
+    admin.announce();
     server.run();
     report();
     log_totals(server);

@@ -35,6 +35,7 @@ void add_online_settings(settings_table& table, online_settings& settings) {
 bool read_online_settings(online_settings& settings, int argc, char const* const* argv) {
     settings_table table;
     add_server_settings(table, settings.limits);
+    add_admin_settings(table, settings.admin);
     add_online_settings(table, settings);
     foreign_file mario{"init-conf", "MarioTCP's init.conf; --config and the command line win",
                        [&](std::string const& file) {

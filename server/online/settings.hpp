@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "common/admin_settings.hpp"
+
 #include <millipede/base/options.hpp>
 #include <millipede/wire/frame.hpp>
 
@@ -12,6 +14,7 @@
 struct online_settings {
     millipede::options limits{.listen = {"0.0.0.0:8082"}};
     millipede::frame_codec::settings frames{};
+    admin_settings admin{};
     std::chrono::milliseconds report_every = std::chrono::minutes{1};
     std::vector<std::string> warnings{}; ///< About files; to be logged at start.
 };

@@ -83,6 +83,11 @@ inline void set_log_level(severity level) noexcept {
     detail::log_level.store(level, std::memory_order_relaxed);
 }
 
+/// The severity from which lines are written. Any thread.
+inline severity get_log_level() noexcept {
+    return detail::log_level.load(std::memory_order_relaxed);
+}
+
 /// Whether a line of this severity would be written: one relaxed load. Test it before building an
 /// expensive line on a worker thread.
 inline bool log_enabled(severity level) noexcept {

@@ -58,6 +58,7 @@ struct basic_metrics {
     Cell messages_received{};       ///< Complete messages given to handlers.
     Cell bytes_received{};          ///< Bytes read from peers; with TLS, what they unsealed to.
     Cell bytes_sent{};              ///< Bytes that peers' sockets have taken.
+    Cell messages_sent{};           ///< Messages taken to be sent, at once or when there is room.
     Cell messages_dropped{};        ///< Messages not sent because the connection's output was full.
     Cell writes_blocked{};          ///< Times that a peer took no more and output had to be queued.
     Cell stale_requests{};          ///< Sends, posts, joins, leaves: of one that had ended.
@@ -120,6 +121,7 @@ struct basic_metrics {
         f("messages_received", self.messages_received);
         f("bytes_received", self.bytes_received);
         f("bytes_sent", self.bytes_sent);
+        f("messages_sent", self.messages_sent);
         f("messages_dropped", self.messages_dropped);
         f("writes_blocked", self.writes_blocked);
         f("stale_requests", self.stale_requests);
@@ -156,7 +158,11 @@ struct basic_metrics {
 };
 
 /// The counters of one thread; aligned so that two threads never share a cache line.
-struct alignas(64) worker_metrics : basic_metrics<single_writer<std::uint64_t>> {};
+struct alignas(64) worker_metrics : basic_metrics<single_writer<std::uint64_t>> {
+    /// Messages by command, 65,536 of them, of commands with a handler of their own; null when
+    /// nobody wants to know. Set before the thread starts.
+    single_writer<std::uint64_t>* by_command = nullptr;
+};
 
 /// A sum over all threads, taken while they go on: each counter is exact, but counters may be a
 /// few events apart from one another.

@@ -93,6 +93,7 @@ void basic_server::start() {
     if (!logging::active()) logging_ = std::make_unique<logging>(limits_.log);
     try {
         workers_.emplace(limits_, protocols_, greetings_);
+        if (counts_commands_) workers_->count_commands();
         if (uses_offload_) offload_.emplace(*workers_, limits_);
         acceptor_.emplace(context_, *workers_, limits_);
         supervisor_.emplace(limits_, *workers_);

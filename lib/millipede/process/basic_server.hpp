@@ -45,6 +45,10 @@ namespace millipede {
 template <class Session, codec Codec>
 class service;
 
+namespace detail {
+class engine_view;
+}
+
 /// A server whatever its sessions and codec: the acceptor, the workers, signals and timers.
 ///
 /// Life: made (options validated) -> `start()` (slots allocated, listening, workers run) ->
@@ -279,6 +283,7 @@ class basic_server {
   private:
     template <class Session, codec Codec>
     friend class service;
+    friend class detail::engine_view;
 
     struct periodic {
         std::chrono::milliseconds period;
@@ -336,6 +341,7 @@ class basic_server {
     bool stopping_ = false;
     bool draining_ = false; // and no `stop()` has cut it short
     bool uses_offload_ = false;
+    bool counts_commands_ = false;
     bool ran_ = false;
     std::atomic<bool> started_{false};
     std::atomic<bool> stop_asked_{false};

@@ -16,6 +16,18 @@ worker_pool::worker_pool(options const& limits, std::span<protocol* const> proto
             std::make_unique<worker>(index, limits, protocols, greetings, &output_budget_));
 }
 
+void worker_pool::count_commands() {
+    for (auto& worker : workers_)
+        worker->mutable_counters().by_command = command_counts_.emplace_back().data();
+}
+
+std::uint64_t worker_pool::messages_of(std::uint16_t command) const noexcept {
+    std::uint64_t sum = 0;
+    for (auto const& counts : command_counts_)
+        sum += counts[command].load();
+    return sum;
+}
+
 void worker_pool::start(std::function<void()> on_all_ended) {
     on_all_ended_ = std::move(on_all_ended);
     alive_ = size();

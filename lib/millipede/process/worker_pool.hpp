@@ -3,6 +3,7 @@
 
 #include <millipede/base/metrics.hpp>
 #include <millipede/base/options.hpp>
+#include <millipede/process/command_counts.hpp>
 #include <millipede/worker/worker.hpp>
 
 #include <chrono>
@@ -22,6 +23,11 @@ class worker_pool {
     worker_pool(options const& limits, std::span<protocol* const> protocols,
                 std::span<greeting const> greetings = {});
 
+    /// Has messages counted by command, in half a megabyte per worker. Before the start.
+    void count_commands();
+    /// How often a message of that command was given to its handler; 0 when nobody counts. Any
+    /// thread.
+    std::uint64_t messages_of(std::uint16_t command) const noexcept;
     /// Starts all threads. `on_all_ended`, which throws nothing, is called by the last that ends.
     /// \throws std::system_error when there is a thread too few; the others are there by then.
     void start(std::function<void()> on_all_ended);
@@ -49,6 +55,8 @@ class worker_pool {
     void wake();
     /// Sockets placed that their workers are not yet done with. The acceptor's thread.
     std::uint64_t connections() const noexcept;
+    /// The same of one worker.
+    std::uint64_t connections(std::uint32_t worker) const noexcept { return load(worker); }
     /// Calls `f(source_key)` for each connection that ended since the last time; only with
     /// `options::connections_per_source_max`. One thread at a time.
     template <class F>
@@ -72,6 +80,7 @@ class worker_pool {
 
     options const* limits_;
     output_budget output_budget_;
+    std::vector<command_counts> command_counts_; // before the workers that count
     std::vector<std::unique_ptr<worker>> workers_;
     struct placement {
         std::uint64_t total = 0; ///< Sockets ever given to the worker.

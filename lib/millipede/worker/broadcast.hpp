@@ -35,6 +35,10 @@ class broadcast_room {
         bytes_.leave(bytes);
     }
 
+    // What waits; any thread, while others come and go.
+    std::uint32_t waiting() const noexcept { return inside_.load(std::memory_order_relaxed); }
+    std::size_t waiting_bytes() const noexcept { return bytes_.inside(); }
+
   private:
     std::uint32_t capacity_;
     byte_room bytes_;

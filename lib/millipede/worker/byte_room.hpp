@@ -25,6 +25,8 @@ class byte_room {
         if (bytes != 0) inside_.fetch_sub(bytes, std::memory_order_relaxed);
     }
 
+    std::size_t inside() const noexcept { return inside_.load(std::memory_order_relaxed); }
+
   private:
     std::size_t bytes_max_;
     std::atomic<std::size_t> inside_{0};

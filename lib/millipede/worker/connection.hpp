@@ -91,6 +91,10 @@ class basic_connection {
         worker_->count_message(*record_);
         worker_->note(what);
     }
+    /// ... which is that of a command of its own.
+    void count_command(std::uint16_t command) const noexcept {
+        if (auto* counts = worker_->counters().by_command) ++counts[command];
+    }
     /// Another of the user's functions is.
     void begin(detail::activity what) const noexcept { worker_->note(what); }
     /// Call it from a catch block.

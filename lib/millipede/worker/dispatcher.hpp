@@ -16,6 +16,7 @@
 #include <span>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace millipede {
 
@@ -179,6 +180,14 @@ class dispatcher final : public protocol {
         return *std::launder(reinterpret_cast<conversation_core**>(slot));
     }
 
+    std::vector<std::uint16_t> commands() const override {
+        std::vector<std::uint16_t> found;
+        for (std::uint32_t command = 0; command < 256 * pages_.size(); ++command)
+            if (auto const& page = pages_[command >> 8]; page && (*page)[command & 0xff])
+                found.push_back(static_cast<std::uint16_t>(command));
+        return found;
+    }
+
     std::size_t session_bytes() const noexcept override {
         if (conversations) return conversation_offset + sizeof(conversation_core*);
         return is_nothing ? 0 : sizeof(Session);
@@ -281,6 +290,7 @@ class dispatcher final : public protocol {
             auto const& page = pages_[message.command >> 8];
             if (page)
                 if (auto const& handler = (*page)[message.command & 0xff]) {
+                    typed.count_command(message.command);
                     handler(typed, message);
                     return true;
                 }

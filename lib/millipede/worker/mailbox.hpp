@@ -91,6 +91,10 @@ class mailbox {
         }
     }
 
+    // What waits; any thread, while others come and go.
+    std::uint32_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
+    std::size_t waiting_bytes() const noexcept { return bytes_.inside(); }
+
   private:
     posted push(std::unique_ptr<mail> request) noexcept {
         auto* added = request.release(); // from the exchange on, the worker may delete it

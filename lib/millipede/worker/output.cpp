@@ -70,6 +70,7 @@ void output::finish_gathered() noexcept {
 }
 
 void output::take_back(mark begin) noexcept {
+    --counters_->messages_sent;
     if (begin.flushes == flushes_)
         gathered_ = begin.gathered;
     else
@@ -108,14 +109,13 @@ bool output::send(connection_record& record, payload message, overflow_policy po
     if (!gathers(record)) {
         if (!enqueue(record, std::move(message), policy)) return false;
         if (!record.is(flag::output_blocked)) settle_later(record);
-        return true;
-    }
-    if (message.size() <= copied_payload_max) {
+    } else if (message.size() <= copied_payload_max) {
         append(message.bytes());
-        return true;
+    } else {
+        if (!enqueue(record, std::move(message), policy)) return false;
+        if (!record.is(flag::output_blocked)) flush_queue(record);
     }
-    if (!enqueue(record, std::move(message), policy)) return false;
-    if (!record.is(flag::output_blocked)) flush_queue(record);
+    ++counters_->messages_sent;
     return true;
 }
 

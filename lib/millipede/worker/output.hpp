@@ -59,7 +59,10 @@ class output {
         std::size_t gathered;
         std::uint64_t flushes;
     };
-    mark begin_message() const noexcept { return {gathered_, flushes_}; }
+    mark begin_message() noexcept {
+        ++counters_->messages_sent;
+        return {gathered_, flushes_};
+    }
     /// ... and what to do when its encoding failed half way: takes back what it appended. When some
     /// of it is on its way to the peer already, nothing that follows could be understood: the
     /// connection is closed.

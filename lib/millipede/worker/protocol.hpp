@@ -8,7 +8,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <vector>
 
 namespace millipede::detail {
 
@@ -25,6 +27,9 @@ class protocol {
 
     /// The bytes a session needs in its slot; alignment up to 8.
     virtual std::size_t session_bytes() const noexcept = 0;
+
+    /// Those that have a handler of their own, in ascending order.
+    virtual std::vector<std::uint16_t> commands() const { return {}; }
 
     /// A connection begins: makes its session, calls its handler.
     virtual void on_open(basic_connection& connection) = 0;

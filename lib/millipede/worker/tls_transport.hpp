@@ -36,6 +36,7 @@ class tls_transport final : public transport {
     bool flushed() const override { return unsent_.empty() || failure_.failed(); }
     bool flush() override;
     bool in_readiness_set() const override { return true; }
+    bool encrypts() const override { return true; }
     /// Says that nothing more will come (close_notify), and ends the socket's output behind it.
     void shutdown_write() override;
     void close() override;

@@ -87,6 +87,8 @@ class transport {
     virtual bool flush() { return false; }
     /// Whether a socket in the worker's readiness set stands behind it.
     virtual bool in_readiness_set() const { return false; }
+    /// Whether nobody between the two can read along.
+    virtual bool encrypts() const { return false; }
     /// Ends it all at once, with a reset where there is one.
     virtual void abort() { close(); }
     /// Gives its socket to the caller and is of no use any more; -1 when it has none.

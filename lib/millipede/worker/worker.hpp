@@ -75,9 +75,9 @@ class worker {
     error_code post(std::unique_ptr<mail> request, std::size_t bytes = 0);
     /// The same for what was admitted by a bound of its own. \returns not_running or success.
     error_code post_admitted(std::unique_ptr<mail> request);
-    /// Where broadcasts are admitted.
+    mailbox const& requests() const noexcept { return mailbox_; }
+    /// Where broadcasts are admitted, and joins and leaves.
     broadcast_room& broadcasts() noexcept { return broadcast_room_; }
-    /// Where joins and leaves are.
     broadcast_room& membership_changes() noexcept { return change_room_; }
     /// Has it shed its largest output holders, if all hold too much and it has the largest.
     void ask_to_shed() noexcept;

@@ -43,6 +43,7 @@ std::vector<counter> const counters{
     {"messages_received", &sums::messages_received},
     {"bytes_received", &sums::bytes_received},
     {"bytes_sent", &sums::bytes_sent},
+    {"messages_sent", &sums::messages_sent},
     {"messages_dropped", &sums::messages_dropped},
     {"writes_blocked", &sums::writes_blocked},
     {"stale_requests", &sums::stale_requests},

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <millipede/admin/http_server.hpp>
+
+#include <millipede/admin/http_session.hpp>
+#include <millipede/base/endpoint.hpp>
+
+#include <boost/asio/buffer.hpp>
+
+#include <exception>
+#include <string_view>
+#include <utility>
+
+namespace millipede::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Descriptors or memory have run out: others may leave meanwhile.
+constexpr auto pause_after_failure = 100ms;
+
+constexpr std::string_view too_many{"HTTP/1.1 503 Service Unavailable\r\n"
+                                    "Content-Type: text/plain; charset=utf-8\r\n"
+                                    "Content-Length: 21\r\n"
+                                    "Retry-After: 1\r\n"
+                                    "Connection: close\r\n\r\n"
+                                    "too many connections\n"};
+
+} // namespace
+
+http_server::http_server(boost::asio::io_context& context, tcp::endpoint const& where,
+                         http_limits limits)
+    : acceptor_{context}, pause_{context}, limits_{limits} {
+    try {
+        acceptor_.open(where.protocol());
+        acceptor_.set_option(tcp::acceptor::reuse_address{true});
+        acceptor_.bind(where);
+        acceptor_.listen(static_cast<int>(limits.connections_max));
+    } catch (boost::system::system_error const& failure) {
+        throw listen_error{to_string(where), failure.code()};
+    }
+}
+
+void http_server::start(std::weak_ptr<http_site> site) {
+    site_ = std::move(site);
+    accept();
+}
+
+void http_server::close() noexcept {
+    error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+    for (auto* session : sessions_)
+        session->cut();
+}
+
+void http_server::accept() {
+    acceptor_.async_accept([self = shared_from_this()](error_code code, tcp::socket socket) {
+        self->accepted(code, std::move(socket));
+    });
+}
+
+void http_server::accepted(error_code code, tcp::socket socket) {
+    if (!acceptor_.is_open()) return;
+    try {
+        if (!code && sessions_.size() >= limits_.connections_max)
+            refuse(std::move(socket));
+        else if (!code)
+            std::make_shared<http_session>(shared_from_this(), std::move(socket))->start();
+    } catch (std::exception const&) {
+        // No memory: the newcomer is closed.
+    }
+    if (!code || code == boost::asio::error::connection_aborted) return accept();
+    pause_.expires_after(pause_after_failure);
+    pause_.async_wait([self = shared_from_this()](error_code cancelled) {
+        if (!cancelled && self->acceptor_.is_open()) self->accept();
+    });
+}
+
+// At once or not at all: nobody waits for it.
+void http_server::refuse(tcp::socket socket) {
+    error_code ignored;
+    socket.non_blocking(true, ignored);
+    socket.write_some(boost::asio::buffer(too_many), ignored);
+    socket.shutdown(tcp::socket::shutdown_send, ignored);
+    if (auto site = site_.lock()) site->count_answer(503);
+}
+
+bool http_server::take_stream() noexcept {
+    if (streams_ >= limits_.streams_max) return false;
+    ++streams_;
+    return true;
+}
+
+} // namespace millipede::detail
