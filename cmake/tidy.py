@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 ROOMS = ["base", "wire", "memory", "worker", "process"]  # each may include those before it
-APART = {"admin": [*ROOMS, "admin"], "client": ["base", "wire", "client"]}  # rooms beside those, and what they may include
+# Rooms beside those, and what they may include.
+APART = {"admin": [*ROOMS, "admin"], "client": ["base", "wire", "client"]}
 FILE_LINES_MAX = 400
 LINE_COLUMNS_MAX = 100
 FORBIDDEN = {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSL-1.0
 """What the public headers bring along.
 
-Goal: who includes server.hpp or client.hpp gets neither Boost.Log, Boost.Beast nor OpenSSL with it,
-and can do so without including anything before.
+Goal: who includes server.hpp, client.hpp or admin.hpp gets neither Boost.Log, Boost.Beast, OpenSSL
+nor prometheus-cpp with it, and can do so without including anything before.
 Method: the compiler's own list of all files that such a translation unit reads.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 LIBRARY = Path(__file__).resolve().parents[2] / "lib"
 COMPILER = os.environ.get("CXX", "c++")
-UNWANTED = ("/boost/log/", "/boost/beast/", "/openssl/")
+UNWANTED = ("/boost/log/", "/boost/beast/", "/openssl/", "/prometheus/")
 
 
 def files_read_by(header):
@@ -30,7 +30,7 @@ def files_read_by(header):
 
 class PublicHeaders(unittest.TestCase):
     def test_bring_no_heavy_friends(self):
-        for header in ("server.hpp", "client.hpp"):
+        for header in ("server.hpp", "client.hpp", "admin.hpp"):
             with self.subTest(header):
                 files = files_read_by(header)
                 self.assertIn(str(LIBRARY / "millipede" / header), files)

@@ -53,13 +53,29 @@ void http_server::close() noexcept {
         session->cut();
 }
 
-void http_server::accept() {
-    acceptor_.async_accept([self = shared_from_this()](error_code code, tcp::socket socket) {
-        self->accepted(code, std::move(socket));
-    });
+// Nothing that is thrown here may reach the server's loop: it would end the server.
+void http_server::accept() noexcept {
+    try {
+        acceptor_.async_accept([self = shared_from_this()](error_code code, tcp::socket socket) {
+            self->accepted(code, std::move(socket));
+        });
+    } catch (std::exception const&) { // no memory
+        accept_later();
+    }
 }
 
-void http_server::accepted(error_code code, tcp::socket socket) {
+void http_server::accept_later() noexcept {
+    try {
+        pause_.expires_after(pause_after_failure);
+        pause_.async_wait([self = shared_from_this()](error_code cancelled) {
+            if (!cancelled && self->acceptor_.is_open()) self->accept();
+        });
+    } catch (std::exception const&) {
+        // Not even for that: nobody is served here any more, and clients see it.
+    }
+}
+
+void http_server::accepted(error_code code, tcp::socket socket) noexcept {
     if (!acceptor_.is_open()) return;
     try {
         if (!code && sessions_.size() >= limits_.connections_max)
@@ -69,11 +85,10 @@ void http_server::accepted(error_code code, tcp::socket socket) {
     } catch (std::exception const&) {
         // No memory: the newcomer is closed.
     }
-    if (!code || code == boost::asio::error::connection_aborted) return accept();
-    pause_.expires_after(pause_after_failure);
-    pause_.async_wait([self = shared_from_this()](error_code cancelled) {
-        if (!cancelled && self->acceptor_.is_open()) self->accept();
-    });
+    if (!code || code == boost::asio::error::connection_aborted)
+        accept();
+    else
+        accept_later();
 }
 
 // At once or not at all: nobody waits for it.

@@ -54,8 +54,9 @@ class http_server : public std::enable_shared_from_this<http_server> {
     void give_back_stream() noexcept { --streams_; }
 
   private:
-    void accept();
-    void accepted(error_code code, tcp::socket socket);
+    void accept() noexcept;
+    void accept_later() noexcept;
+    void accepted(error_code code, tcp::socket socket) noexcept;
     void refuse(tcp::socket socket);
 
     tcp::acceptor acceptor_;

@@ -47,9 +47,13 @@ void observer::await_look() {
         } catch (std::exception const&) {
             // No memory: what is shown is older than it should be.
         }
-        // Not from when it was due: a thread that was held up has nothing to make up for.
-        timer_.expires_after(interval);
-        await_look();
+        try {
+            // Not from when it was due: a thread that was held up has nothing to make up for.
+            timer_.expires_after(interval);
+            await_look();
+        } catch (std::exception const&) {
+            // Not even for that. Nothing may reach the server's loop: it would end the server.
+        }
     });
 }
 
