@@ -16,6 +16,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -111,8 +112,9 @@ class Answers(Admin):
             client.ping(b"y")
         def settled():
             types, values = self.metrics()
-            return values.get(("millipede_online", ())) == 3 and (types, values)
-        types, values = wait_until(settled, "three who are logged in")
+            sent = values["millipede_bytes_total", (("direction", "sent"),)]
+            return values["millipede_online", ()] == 3 and sent == 375 and (types, values)
+        types, values = wait_until(settled, "three who are logged in, and their bytes")
         def of(name, **labels):
             return values[name, tuple(sorted(labels.items()))]
         self.assertEqual(of("millipede_messages_by_command_total", command="0x6101"), 3)
@@ -121,7 +123,6 @@ class Answers(Admin):
         self.assertEqual(of("millipede_messages_total", direction="received"), 9)
         self.assertEqual(of("millipede_messages_total", direction="sent"), 9)
         self.assertEqual(of("millipede_bytes_total", direction="received"), 3 * (10 + 108 + 9))
-        self.assertEqual(of("millipede_bytes_total", direction="sent"), 3 * (8 + 108 + 9))
         self.assertEqual(of("millipede_accepted_total"), 3)
         connections = [of("millipede_connections", worker=str(each)) for each in (0, 1)]
         self.assertEqual(sorted(connections), [1, 2])
@@ -195,7 +196,7 @@ class Answers(Admin):
             self.assertEqual((each["connections_max"], each["stalled"]), (1000, False))
             self.assertTrue(0 <= each["busy_share"] <= 1)
         self.assertEqual(stats["memory"]["output_budget_bytes"], 256 << 20)
-        self.assertLess(abs(stats["time"] - __import__("time").time()), 600)
+        self.assertLess(abs(stats["time"] - time.time()), 600)
         self.assertEqual(stats["alarms"], [])
 
     def test_events_come_every_second(self):
@@ -211,7 +212,7 @@ class Answers(Admin):
             self.assertTrue(line.startswith(b"data: {"), line[:40])
             self.assertEqual(empty, b"\n")
             times.append(json.loads(line[6:])["uptime_seconds"])
-        self.assertGreater(times[2] - times[0], 1)
+        self.assertGreater(times[2] - times[0], 0.9)
         server.stop()
         self.assertEqual(answer.read()[-2:] in (b"", b"\n\n"), True)
         client.close()
@@ -460,6 +461,7 @@ class Crowds(Admin):
             peer.ping()
         for client in crowd:
             client.close()
+
         def answered():
             try:
                 return self.ask("/healthz")[2] == "ok\n"

@@ -212,7 +212,9 @@ awaitable<http_response> admin_site::drain(http_request const&, http_target cons
     auto& server = observer_.engine().server();
     auto const& limits = server.limits();
     auto spread = target.time("spread").value_or(limits.drain_spread);
-    auto deadline = target.time("deadline").value_or(spread + limits.stop_timeout);
+    // So that the whole spread is used: see basic_server::drain.
+    auto enough = std::max(spread + limits.stop_timeout, spread * 4 / 3 + 1ms);
+    auto deadline = target.time("deadline").value_or(enough);
     if (observer_.engine().ending()) co_return http_text(409, "the server ends already");
     log(info) << "drain asked for at the admin endpoint: deadline " << deadline.count()
               << " ms, spread " << spread.count() << " ms";

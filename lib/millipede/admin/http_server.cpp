@@ -34,7 +34,7 @@ http_server::http_server(boost::asio::io_context& context, tcp::endpoint const& 
         acceptor_.open(where.protocol());
         acceptor_.set_option(tcp::acceptor::reuse_address{true});
         acceptor_.bind(where);
-        acceptor_.listen(static_cast<int>(limits.connections_max));
+        acceptor_.listen(); // many, so that whoever is too many is told so
     } catch (boost::system::system_error const& failure) {
         throw listen_error{to_string(where), failure.code()};
     }

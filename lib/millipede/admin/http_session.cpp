@@ -182,7 +182,8 @@ boost::asio::awaitable<void> http_session::stream_events() {
         site.reset(); // it is not kept for as long as a client takes
         if (!co_await write(*event)) co_return;
         auto now = std::chrono::steady_clock::now();
-        timer_.expires_at(std::max(timer_.expiry() + event_interval, now));
+        auto next = timer_.expiry() + event_interval;
+        timer_.expires_at(next > now ? next : now + event_interval);
         auto [code] = co_await timer_.async_wait(token);
         if (code) co_return;
     }
