@@ -65,7 +65,8 @@ BOOST_AUTO_TEST_CASE(the_token_has_to_be_right) {
     BOOST_TEST(authorized("bearer   0123456789abcdef") == 200U);
     for (auto const* wrong :
          {"", "Bearer", "Bearer ", "Bearer 0123456789abcdeF", "Bearer 0123456789abcde",
-          "Bearer 0123456789abcdef0", "Basic 0123456789abcdef", "0123456789abcdef"})
+          "Bearer 0123456789abcdef0", "Basic 0123456789abcdef", "Digest 0123456789abcdef",
+          "0123456789abcdef"})
         BOOST_TEST(authorized(wrong) == 401U, wrong);
 }
 
