@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <millipede/admin/json_text.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -26,6 +27,11 @@ std::size_t sequence_length(std::string_view text) {
     bool surrogate = first == 0xed && byte(1) > 0x9f;
     bool beyond = first == 0xf4 && byte(1) > 0x8f;
     return overlong || surrogate || beyond ? 0 : length;
+}
+
+// Stands in a string as it is.
+bool is_plain(char letter) {
+    return letter >= ' ' && letter < '\x7f' && letter != '"' && letter != '\\';
 }
 
 void append_escaped(std::string& to, char letter) {
@@ -63,6 +69,10 @@ json_text& json_text::value(std::string_view text) {
     separate();
     text_ += '"';
     while (!text.empty()) {
+        auto plain = std::find_if_not(text.begin(), text.end(), is_plain) - text.begin();
+        text_ += text.substr(0, static_cast<std::size_t>(plain));
+        text.remove_prefix(static_cast<std::size_t>(plain));
+        if (text.empty()) break;
         auto length = sequence_length(text);
         if (length == 0)
             text_ += "\xef\xbf\xbd";
