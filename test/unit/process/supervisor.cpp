@@ -85,6 +85,24 @@ BOOST_FIXTURE_TEST_CASE(one_that_beats_again_is_welcome_and_may_stall_again, fix
     BOOST_TEST(stalls() == 3U);
 }
 
+// By a peer that has found out what takes long: the log is not to be filled with stacks.
+BOOST_FIXTURE_TEST_CASE(one_that_stalls_again_and_again_is_told_of_so_often_at_most, fixture) {
+    auto begin = std::chrono::steady_clock::now();
+    constexpr int times = 40;
+    for (int round = 0; round < times; ++round) {
+        for (int eighth = 0; eighth < 8; ++eighth)
+            look();
+        beat(0);
+        look();
+    }
+    auto tens = (std::chrono::steady_clock::now() - begin) / 10s + 1; // and begun ones
+    BOOST_TEST(stalls() == times + 1U);                               // worker 1 once, too
+    auto told = logs.count("is stalled");
+    BOOST_TEST(told >= 10U);
+    BOOST_TEST(told <= static_cast<std::size_t>(10 * (tens + 1)));
+    BOOST_TEST(logs.count("worker 0 goes on") + 1 == told); // worker 1 does not
+}
+
 BOOST_FIXTURE_TEST_CASE(one_that_is_only_busy_is_told_from_one_that_is_held, fixture) {
     for (int times = 0; times < 8; ++times) {
         ++workers.find(0)->mutable_counters().messages_received;
