@@ -100,6 +100,7 @@ void basic_server::start() {
         if (uses_offload_) offload_.emplace(*workers_, limits_);
         acceptor_.emplace(context_, *workers_, limits_);
         supervisor_.emplace(limits_, *workers_);
+        begin_role(); // before anybody knows that there is a server: signals wait for run()
         listen();
         log_budget();
         started_ = true;
@@ -117,6 +118,7 @@ void basic_server::abandon_start() noexcept {
     if (workers_) workers_->disregard_end();
     end_workers(std::chrono::steady_clock::now());
     started_ = false;
+    role_.reset();
     supervisor_.reset();
     acceptor_.reset();
     offload_.reset();
@@ -164,7 +166,7 @@ void basic_server::run() {
     for (auto& task : periodics_)
         schedule(task);
     auto guard = boost::asio::make_work_guard(context_);
-    begin_role();
+    role_->begin();
     try {
         context_.run();
     } catch (...) { // handlers must not run on while the caller's objects are destroyed
