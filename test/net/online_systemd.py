@@ -22,14 +22,14 @@ class Notices(ManagedTest):
             with self.subTest(abstract=abstract):
                 manager = self.manage(abstract=abstract)
                 server = self.serve_under(manager, stop_timeout="3s", drain_spread="2s")
-                first = manager.notices()[manager.wait_for("READY")]
+                first = manager.get("READY")
                 self.assertEqual(first, {"READY": "1", "STATUS": "0 connections"})
                 self.assertEqual(first.process, server.process.pid)
                 client = self.connect(server)
                 client.ping()
                 client.close()
                 server.stop()
-                last = manager.notices()[manager.wait_for("STOPPING")]
+                last = manager.get("STOPPING")
                 self.assertEqual((last["STOPPING"], last["STATUS"]), ("1", "draining"))
                 self.assertGreaterEqual(int(last["EXTEND_TIMEOUT_USEC"]), 5_000_000)
                 self.assertFalse([each for each in manager.notices() if "WATCHDOG" in each])

@@ -76,6 +76,11 @@ class Manager:
         return wait_until(find, f"a notice {name} {expected} among {self.notices()[since:]}",
                           DEADLINE) - 1
 
+    def get(self, name):
+        """The first notice that has this name, as soon as it is there."""
+        index = self.wait_for(name)
+        return self.notices()[index]
+
     def close(self):
         """Nobody listens any more."""
         if self._thread.is_alive():

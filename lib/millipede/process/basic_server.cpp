@@ -105,6 +105,7 @@ void basic_server::start() {
         if (uses_offload_) offload_.emplace(*workers_, limits_);
         acceptor_.emplace(context_, *workers_, limits_);
         supervisor_.emplace(limits_, *workers_);
+        begin_role(); // before anybody knows that there is a server: signals wait for run()
         listen();
         log_budget();
         started_with_ = limits_;
@@ -125,6 +126,7 @@ void basic_server::abandon_start() noexcept {
     started_ = false;
     error_code ignored;
     reload_signals_.clear(ignored);
+    role_.reset();
     supervisor_.reset();
     acceptor_.reset();
     offload_.reset();
@@ -171,7 +173,7 @@ void basic_server::run() {
     for (auto& task : periodics_)
         schedule(task);
     auto guard = boost::asio::make_work_guard(context_);
-    begin_role();
+    role_->begin();
     try {
         context_.run();
     } catch (...) { // handlers must not run on while the caller's objects are destroyed

@@ -48,6 +48,7 @@ process_role::process_role(asio::io_context& context, options const& limits, que
       signals_{context},
       timer_{context},
       predecessor_{context} {
+    if (limits.upgrade_signal != 0) signals_.add(limits.upgrade_signal);
     if (limits.notify_systemd && !manager_.emplace().present()) manager_.reset();
     try {
         program_ = own_program::of_process();
@@ -58,10 +59,7 @@ process_role::process_role(asio::io_context& context, options const& limits, que
 }
 
 void process_role::begin() {
-    if (limits_->upgrade_signal != 0) {
-        signals_.add(limits_->upgrade_signal);
-        wait_for_signal();
-    }
+    if (limits_->upgrade_signal != 0) wait_for_signal();
     int channel = heritage::of_process().take_channel();
     if (channel >= 0)
         wait_for_predecessor(channel);

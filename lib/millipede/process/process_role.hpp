@@ -35,7 +35,8 @@ class process_role {
         std::function<void()> leave;   ///< The next process has its place: to drain.
     };
 
-    /// Outlived by the context, whose handlers it is for.
+    /// Outlived by the context, whose handlers it is for. From here on the signal waits for
+    /// `begin()`.
     process_role(boost::asio::io_context& context, options const& limits, questions server);
 
     /// The server accepts: says so to whoever started this process; or first to the process before

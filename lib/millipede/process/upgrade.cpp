@@ -15,7 +15,7 @@
 namespace millipede {
 
 void basic_server::hand_over() {
-    boost::asio::post(context_, [this] { role_->hand_over(); }); // run() makes it first
+    boost::asio::post(context_, [this] { role_->hand_over(); }); // start() makes it
 }
 
 void basic_server::begin_role() {
@@ -32,7 +32,6 @@ void basic_server::begin_role() {
             .inherit = [this] { acceptor_->own_paths(); },
             .leave = [this] { leave_place(); },
         });
-    role_->begin();
 }
 
 std::string basic_server::status() const {
