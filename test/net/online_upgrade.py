@@ -9,6 +9,8 @@ processes are children of the old ones, and become this test's when those end (a
 
 import contextlib
 import ctypes
+import http.client
+import json
 import os
 import re
 import signal
@@ -18,8 +20,8 @@ import threading
 import unittest
 from pathlib import Path
 
-from harness import (HEAD, SANITIZER_REPORTS, Client, UnixPath, echo, frame, free_port, has_ipv6,
-                     login, login_reply, program, run_to_end, wait_until)
+from harness import (DEADLINE, HEAD, SANITIZER_REPORTS, Client, UnixPath, echo, frame, free_port,
+                     has_ipv6, login, login_reply, program, run_to_end, wait_until)
 from service_manager import ManagedTest
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -229,6 +231,25 @@ class Success(UpgradeTest):
             client.close()
         self.wait_end(old, server)
         self.connect(server).ping()
+
+    def test_the_admin_endpoint_goes_along(self):
+        port = free_port()
+        server = self.serve_installed(admin=f"127.0.0.1:{port}", drain_spread="60s",
+                                      stop_timeout="20s")
+        client = self.connect(server)
+        client.login()
+        for _ in range(2):
+            self.upgrade(server)
+            for path in ("/healthz", "/readyz", "/stats"):
+                with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port,
+                                                                   timeout=DEADLINE)) as asked:
+                    asked.request("GET", path)
+                    answer = asked.getresponse()
+                    text = answer.read()
+                self.assertEqual(answer.status, 200, text)
+            # The last answer is the new one's: the former is draining.
+            self.assertEqual(json.loads(text)["state"], "running")
+        client.close()
 
     def test_paths_ports_and_both_versions_of_ip(self):
         path = UnixPath(self.folder / "echo.sock")

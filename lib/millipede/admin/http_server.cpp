@@ -3,8 +3,11 @@
 
 #include <millipede/admin/http_session.hpp>
 #include <millipede/base/endpoint.hpp>
+#include <millipede/process/heritage.hpp>
 
 #include <boost/asio/buffer.hpp>
+
+#include <unistd.h>
 
 #include <exception>
 #include <string_view>
@@ -29,26 +32,48 @@ constexpr std::string_view too_many{"HTTP/1.1 503 Service Unavailable\r\n"
 
 http_server::http_server(boost::asio::io_context& context, tcp::endpoint const& where,
                          http_limits limits)
-    : acceptor_{context}, pause_{context}, limits_{limits} {
+    : acceptor_{context},
+      heirloom_name_{"admin " + to_string(where)},
+      pause_{context},
+      limits_{limits} {
     try {
-        acceptor_.open(where.protocol());
-        acceptor_.set_option(tcp::acceptor::reuse_address{true});
-        acceptor_.bind(where);
-        acceptor_.listen(); // many, so that whoever is too many is told so
+        int inherited = heritage::of_process().take(heirloom_name_);
+        if (inherited >= 0)
+            acceptor_.assign(where.protocol(), inherited);
+        else
+            open(where);
     } catch (boost::system::system_error const& failure) {
         throw listen_error{to_string(where), failure.code()};
     }
 }
 
+void http_server::open(tcp::endpoint const& where) {
+    acceptor_.open(where.protocol());
+    acceptor_.set_option(tcp::acceptor::reuse_address{true});
+    acceptor_.bind(where);
+    acceptor_.listen(); // many, so that whoever is too many is told so
+}
+
 void http_server::start(std::weak_ptr<http_site> site) {
     site_ = std::move(site);
+    heritage::of_process().offer(heirloom_name_, acceptor_.native_handle(),
+                                 [weak = weak_from_this()] {
+                                     if (auto self = weak.lock()) self->leave();
+                                 });
     accept();
 }
 
-void http_server::close() noexcept {
-    error_code ignored;
-    acceptor_.close(ignored);
+// Another process may have the socket, too: then it leaves the reactor's epoll set only when it is
+// taken out, which Asio does for what it releases, and not for what it closes.
+void http_server::leave() noexcept {
+    heritage::of_process().withdraw(heirloom_name_);
     pause_.cancel();
+    error_code ignored;
+    if (acceptor_.is_open()) ::close(acceptor_.release(ignored));
+}
+
+void http_server::close() noexcept {
+    leave();
     for (auto* session : sessions_)
         session->cut();
 }

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <string>
 
 namespace millipede::detail {
 
@@ -33,10 +34,12 @@ class http_server : public std::enable_shared_from_this<http_server> {
   public:
     using tcp = boost::asio::ip::tcp;
 
-    /// Binds. \throws listen_error
+    /// Binds, or takes the socket that the process before this one hands over for the same place.
+    /// \throws listen_error
     http_server(boost::asio::io_context& context, tcp::endpoint const& where, http_limits limits);
 
-    /// Accepts from now on. What is gone is not served any more.
+    /// Accepts from now on, until another process takes this one's place. When the site is gone,
+    /// nobody is served any more.
     void start(std::weak_ptr<http_site> site);
     /// Cuts everybody off, and accepts nobody any more.
     void close() noexcept;
@@ -54,12 +57,15 @@ class http_server : public std::enable_shared_from_this<http_server> {
     void give_back_stream() noexcept { --streams_; }
 
   private:
+    void open(tcp::endpoint const& where);
+    void leave() noexcept;
     void accept() noexcept;
     void accept_later() noexcept;
     void accepted(error_code code, tcp::socket socket) noexcept;
     void refuse(tcp::socket socket);
 
     tcp::acceptor acceptor_;
+    std::string heirloom_name_; // for the next process
     boost::asio::steady_timer pause_;
     http_limits limits_;
     std::weak_ptr<http_site> site_;

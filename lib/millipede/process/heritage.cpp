@@ -116,20 +116,33 @@ void heritage::close_rest() noexcept {
     inherited_.clear();
 }
 
-void heritage::offer(std::string name, int descriptor) {
+void heritage::offer(std::string name, int descriptor, std::function<void()> leave) {
     withdraw(name);
     std::lock_guard lock{mutex_};
-    offered_.push_back({std::move(name), descriptor});
+    offered_.push_back({{std::move(name), descriptor}, std::move(leave)});
 }
 
 void heritage::withdraw(std::string_view name) noexcept {
     std::lock_guard lock{mutex_};
-    std::erase_if(offered_, [&](heirloom const& each) { return each.name == name; });
+    std::erase_if(offered_, [&](offer_made const& each) { return each.what.name == name; });
 }
 
 std::vector<heirloom> heritage::offered() const {
     std::lock_guard lock{mutex_};
-    return offered_;
+    std::vector<heirloom> all;
+    for (auto const& each : offered_)
+        all.push_back(each.what);
+    return all;
+}
+
+void heritage::leave() {
+    std::vector<offer_made> all;
+    {
+        std::lock_guard lock{mutex_};
+        all.swap(offered_);
+    }
+    for (auto const& each : all) // without the mutex: they may withdraw
+        each.leave();
 }
 
 } // namespace millipede::detail

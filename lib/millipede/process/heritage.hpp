@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -27,7 +28,7 @@ std::vector<heirloom> heirlooms_of(std::string_view text);
 /// listeners have for the one that takes its own. Any thread.
 ///
 /// A component that listens by itself takes its socket by `take(name)` before it opens one, which
-/// it does before `run()`, and says by `offer(name, descriptor)` what it listens on.
+/// it does before `run()`, and says by `offer` what it listens on.
 class heritage {
   public:
     /// The environment variable: the process before this one, the channel, the heirlooms, with
@@ -55,19 +56,26 @@ class heritage {
     void close_rest() noexcept;
 
     /// The next process is to get this socket, which stays the caller's. Takes the place of what
-    /// was offered under that name before.
-    void offer(std::string name, int descriptor);
+    /// was offered under that name before. `leave`, which does not throw, is called on the thread
+    /// of `run()` when that process serves: it closes the socket, or ceases to accept there.
+    void offer(std::string name, int descriptor, std::function<void()> leave);
     /// Not any more; before it is closed.
     void withdraw(std::string_view name) noexcept;
     /// What has been offered.
     std::vector<heirloom> offered() const;
+    /// The next process serves: all are left to it.
+    void leave();
 
   private:
     mutable std::mutex mutex_;
     int predecessor_ = 0;
     int channel_ = -1;
     std::vector<heirloom> inherited_;
-    std::vector<heirloom> offered_;
+    struct offer_made {
+        heirloom what;
+        std::function<void()> leave;
+    };
+    std::vector<offer_made> offered_;
 };
 
 } // namespace millipede::detail

@@ -51,6 +51,7 @@ std::vector<detail::heirloom> basic_server::heirlooms() {
 // As after a signal, but for the sockets, which are another's now.
 void basic_server::leave_place() {
     acceptor_->leave();
+    detail::heritage::of_process().leave();
     begin_stop(plan_after_signal());
 }
 

@@ -125,13 +125,21 @@ BOOST_AUTO_TEST_CASE(a_descriptor_that_is_not_there_is_passed_over) {
 
 BOOST_AUTO_TEST_CASE(others_offer_theirs) {
     subject own{""};
-    own.offer("admin", 7);
-    own.offer("metrics", 8);
-    own.offer("admin", 9);
+    std::string left;
+    own.offer("admin", 7, [&] { left += "no"; });
+    own.offer("metrics", 8, [&] { left += "no"; });
+    own.offer("admin", 9, [&] {
+        own.withdraw("admin");
+        left += "9";
+    });
     BOOST_TEST((own.offered() == std::vector<heirloom>{{"metrics", 8}, {"admin", 9}}));
     own.withdraw("metrics");
     own.withdraw("nobody");
     BOOST_TEST((own.offered() == std::vector<heirloom>{{"admin", 9}}));
+    own.leave();
+    own.leave();
+    BOOST_TEST(left == "9");
+    BOOST_TEST(own.offered().empty());
 }
 
 BOOST_AUTO_TEST_CASE(whatever_stands_there_is_survived) {
