@@ -27,8 +27,8 @@ constexpr std::size_t buffer_max_bytes = 16 * 1024;
 constexpr auto linger = 1s;
 constexpr std::size_t linger_max_bytes = 256 * 1024;
 
-// Of a stream: what the kernel may hold for a client that does not read.
-constexpr int stream_send_buffer_bytes = 64 * 1024;
+// What the kernel may hold for a client that does not read.
+constexpr int send_buffer_bytes = 64 * 1024;
 constexpr auto event_interval = 1s;
 
 constexpr std::string_view stream_head{"HTTP/1.1 200 OK\r\n"
@@ -69,6 +69,9 @@ http_session::~http_session() {
 }
 
 void http_session::start() {
+    error_code ignored;
+    stream_.socket().set_option(boost::asio::socket_base::send_buffer_size{send_buffer_bytes},
+                                ignored);
     boost::asio::co_spawn(
         stream_.get_executor(), [self = shared_from_this()] { return self->talk(); },
         [](std::exception_ptr) { /* No memory, or the site failed: this client is cut off. */ });
@@ -169,9 +172,6 @@ boost::asio::awaitable<void> http_session::stream_events() {
         std::shared_ptr<http_server> server;
         ~place() { server->give_back_stream(); }
     } in{server_};
-    error_code ignored;
-    stream_.socket().set_option(
-        boost::asio::socket_base::send_buffer_size{stream_send_buffer_bytes}, ignored);
     if (auto site = server_->site()) site->count_answer(200);
     if (!co_await write(stream_head)) co_return;
     timer_.expires_after(0ms);
