@@ -6,56 +6,31 @@
 #include <millipede/process/per_worker.hpp>
 #include <millipede/process/service.hpp>
 #include <millipede/wire/frame.hpp>
-#include <millipede/worker/conversation_spawn.hpp>
-#include <millipede/worker/dispatcher.hpp>
 
-#include <chrono>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <functional>
 #include <memory>
-#include <span>
 #include <utility>
 #include <vector>
 
 namespace millipede {
 
-/// A TCP server for very many long-lived connections.
+/// A TCP server for very many long-lived connections: the engine (`basic_server`), and the service
+/// that its own listeners give, with the handlers (`service`).
 ///
 /// \tparam Session what is kept per connection: lives in the connection's preallocated slot from
 ///         before `on_open` to after `on_close`.
 /// \tparam Codec how bytes become messages.
-///
-/// Handlers are called on the thread of their connection's worker. One and the same handler object
-/// serves all workers at once: what it shares must be `per_worker`, atomic or read only. A handler
-/// that lets an exception escape ends its connection (`errc::handler_failed`), and only that.
 template <class Session = no_session, codec Codec = frame_codec>
-class server : public basic_server {
-  public:
-    /// What is kept per connection.
-    using session_type = Session;
-    /// How bytes become messages.
-    using codec_type = Codec;
-    /// What handlers get.
-    using connection_type = connection<Session, Codec>;
-    /// What coroutines get.
-    using conversation_type = conversation<Session, Codec>;
-    /// The codec's messages.
-    using message_type = typename Codec::message_type;
+class server : public basic_server, public service<Session, Codec> {
+    using own_service = service<Session, Codec>;
 
+  public:
     /// Raises the process's soft descriptor limit to its hard one. \throws invalid_option
     explicit server(options wanted, Codec settings = Codec{})
-        : basic_server{std::move(wanted)}, dispatcher_{std::move(settings)} {
-        speak(dispatcher_);
-        if constexpr (detail::encodes_commands<Codec>)
-            if (limits().heartbeat_interval > std::chrono::milliseconds::zero()) {
-                set_heartbeat(dispatcher_.get_codec().encode(heartbeat_command, {}));
-                on(heartbeat_command, [](connection_type&, message_type const&) {});
-            }
-    }
+        : basic_server{std::move(wanted)},
+          own_service{static_cast<basic_server&>(*this), std::move(settings)} {}
     ~server() override { shut_down(); }
 
+    using own_service::listen;
     /// Listens at one more place, where `settings` is spoken: the listeners of `options::listen`
     /// speak the server's own codec. The service that is returned, which lives as long as the
     /// server, takes the handlers of its connections. They share everything else with the others:
@@ -71,292 +46,26 @@ class server : public basic_server {
         return result;
     }
 
-    /// Calls `handler(connection, message)` for every frame of `Message::command`, with its data
-    /// read as `Message`. Data of a wrong length ends the connection (`errc::bad_message`).
-    template <message Message, class Handler>
-        requires std::invocable<Handler&, connection_type&, Message const&>
-    void on(Handler handler) {
-        on(Message::command,
-           [handler = std::move(handler)](connection_type& connection, message_type const& frame) {
-               if (auto message = decode_data<Message>(frame.data()))
-                   handler(connection, *message);
-               else
-                   connection.close(errc::bad_message);
-           });
-    }
-
-    /// Calls `handler(connection, frame)` for every frame of `command`, as it was received. A
-    /// frame without a handler ends its connection (`errc::unknown_command`).
-    template <class Handler>
-        requires std::invocable<Handler&, connection_type&, message_type const&>
-    void on(std::uint16_t command, Handler handler) {
-        require_not_started("on()");
-        dispatcher_.handler_of(command) = std::move(handler);
-    }
-
-    /// Calls `handler(connection, message)` for every message that has no handler of its own; for
-    /// every message at all where the codec has no commands.
-    template <class Handler>
-        requires std::invocable<Handler&, connection_type&, message_type const&>
-    void on_message(Handler handler) {
-        require_not_started("on_message()");
-        dispatcher_.any_handler = std::move(handler);
-    }
-
-    /// Has `talk(conversation)` talk to each connection, from its beginning (behind `on_open`) on:
-    /// a coroutine, `[](auto peer) -> boost::asio::awaitable<void>`, whose end closes the
-    /// connection, or a function that begins operations with other completion tokens. It gets all
-    /// messages that no command's handler takes, in the place of `on_message`: see `conversation`.
-    ///
-    /// What escapes the coroutine as an exception closes its connection (`errc::handler_failed`),
-    /// and only that; the error that ended the connection, and was thrown by an operation, is the
-    /// usual way out. When the connection ends while the coroutine waits for something else, such
-    /// as a timer, that is cancelled. A server that ends waits for coroutines that are at a message
-    /// to answer it, and then for all of them to end, until its deadline; what is left then is
-    /// destroyed with the server.
-    ///
-    /// One and the same object serves all connections, on all workers at once.
-    template <detail::talker<conversation_type> Talk>
-    void on_connection(Talk talk) {
-        require_not_started("on_connection()");
-        detail::hold_conversations(dispatcher_, std::move(talk));
-    }
-
     using basic_server::run;
     /// `on_connection(talk)`, and then `run()`.
-    template <detail::talker<conversation_type> Talk>
+    template <detail::talker<typename own_service::conversation_type> Talk>
     void run(Talk talk) {
-        on_connection(std::move(talk));
+        this->on_connection(std::move(talk));
         run();
     }
 
-    /// These three have a handler that blocks called on a thread of its own kind: see `offload`.
-    template <message Message, class Handler, class Refused>
-        requires detail::offloaded_for<offloaded<Handler, Refused>, connection_type, Message>
-    void on(offloaded<Handler, Refused> work) {
-        on(Message::command, [give = giving<Message>(std::move(work))](connection_type& connection,
-                                                                       message_type const& frame) {
-            if (auto message = decode_data<Message>(frame.data()))
-                give(connection, frame, *message);
-            else
-                connection.close(errc::bad_message);
-        });
-    }
-    /// \overload
-    template <class Handler, class Refused>
-        requires detail::offloaded_for<offloaded<Handler, Refused>, connection_type, message_type>
-    void on(std::uint16_t command, offloaded<Handler, Refused> work) {
-        on(command, [give = giving<message_type>(std::move(work))](connection_type& connection,
-                                                                   message_type const& frame) {
-            give(connection, frame, frame);
-        });
-    }
-    /// \overload
-    template <class Handler, class Refused>
-        requires detail::offloaded_for<offloaded<Handler, Refused>, connection_type, message_type>
-    void on_message(offloaded<Handler, Refused> work) {
-        on_message([give = giving<message_type>(std::move(work))](connection_type& connection,
-                                                                  message_type const& received) {
-            give(connection, received, received);
-        });
-    }
-
-    /// Calls `handler(connection, come_back_after)` for a connection that ends because the server
-    /// drains (`drain()`, a signal; not `stop()`), when all that it was owed has been sent: what
-    /// the handler sends is the last that its peer gets. `come_back_after`, in milliseconds, is
-    /// drawn for each connection, evenly from 0 to the drain's spread: peers that heed it do not
-    /// come back at one moment. Connections that are cut off are not asked.
-    template <class Handler>
-        requires std::invocable<Handler&, connection_type&, std::chrono::milliseconds>
-    void on_drain(Handler handler) {
-        require_not_started("on_drain()");
-        dispatcher_.drain_handler = std::move(handler);
-    }
-
-    /// Calls `handler(connection)` when a connection begins.
-    template <class Handler>
-        requires std::invocable<Handler&, connection_type&>
-    void on_open(Handler handler) {
-        require_not_started("on_open()");
-        dispatcher_.open_handler = std::move(handler);
-    }
-
-    /// Calls `handler(connection, reason)` when it has ended: once for every connection, whatever
-    /// ended it. Compare the reason with `close_reason` or `errc`. Nothing can be sent any more.
-    template <class Handler>
-        requires std::invocable<Handler&, connection_type&, error_code const&>
-    void on_close(Handler handler) {
-        require_not_started("on_close()");
-        dispatcher_.close_handler = std::move(handler);
-    }
-
-    /// Calls `handler(connection, overflow_event)` when messages to a connection were dropped
-    /// because its output was full, all of one turn of its worker together. What the handler itself
-    /// sends and finds dropped is counted in `metrics()`, and not told again. A connection that is
-    /// closed for its output is told to `on_close` (`errc::output_full`, `buffers_exhausted`,
-    /// `output_budget_exceeded`).
-    template <class Handler>
-        requires std::invocable<Handler&, connection_type&, overflow_event const&>
-    void on_overflow(Handler handler) {
-        require_not_started("on_overflow()");
-        dispatcher_.overflow_handler = std::move(handler);
-    }
-
-    /// The message that silent connections are asked by, with `options::heartbeat_interval`. Where
-    /// frames have commands it is, unless this is called, the frame of `heartbeat_command` without
-    /// data; and frames of that command, as answers may be, are taken without a handler.
-    template <encodable<Codec> Message>
-    void set_heartbeat(Message const& question) {
-        set_heartbeat(encode(question));
-    }
-    /// \overload
-    void set_heartbeat(payload question) {
-        require_not_started("set_heartbeat()");
-        dispatcher_.heartbeat = std::move(question);
-    }
-
-    /// \overload
-    using basic_server::send;
-
-    /// Encodes a message and sends it to a connection of the server's own codec. The id must be of
-    /// such a one: unlike `post`, this does not look. Any thread; see `basic_server::send`.
-    template <class Message>
-        requires requires(Codec const& codec, Message const& message, counting_sink& sink) {
-            codec.encode(message, sink);
-        }
-    error_code send(connection_id id, Message const& message) { return send(id, encode(message)); }
-
-    /// The same with a policy of its own in place of `options::overflow`.
-    template <encodable<Codec> Message>
-    error_code send(connection_id id, Message const& message, overflow_policy policy) {
-        return send(id, encode(message), policy);
-    }
-
-    /// Encodes a message once and sends it to a group. Every member gets these bytes, whatever its
-    /// codec: keep those of different codecs apart. Any thread; see `basic_server::send`.
-    template <encodable<Codec> Message>
-    error_code send(group const& room, Message const& message) {
-        return send(room, encode(message));
-    }
-    /// \overload
-    template <encodable<Codec> Message>
-    error_code send(group const& room, Message const& message, overflow_policy policy) {
-        return send(room, encode(message), policy);
-    }
-
-    /// \overload
-    using basic_server::broadcast;
-
-    /// Sends to every connection for which `filter(connection)` says so. Each worker has a copy of
-    /// the filter and calls it on its own thread, so it must be light: a walk over a million
-    /// connections calls it a million times. A connection for which it throws does not get the
-    /// message (`metrics().callback_failures`). Otherwise as `basic_server::broadcast`.
-    template <std::predicate<connection_type const&> Filter>
-    error_code broadcast(payload const& message, Filter filter, overflow_policy policy) {
-        using filtered = detail::filtered_broadcast<detail::dispatcher<Session, Codec>, Filter>;
-        return begin_broadcast(
-            [&] { return std::make_unique<filtered>(message, policy, dispatcher_, filter); });
-    }
-    /// \overload
-    template <std::predicate<connection_type const&> Filter>
-    error_code broadcast(payload const& message, Filter filter) {
-        return broadcast(message, std::move(filter), default_overflow());
-    }
-
-    /// Encodes a message once and broadcasts it to the connections of the server's own codec; `how`
-    /// is what may follow the payload above.
-    template <encodable<Codec> Message, class... How>
-    error_code broadcast(Message const& message, How... how) {
-        constexpr bool filters = (std::predicate<How, connection_type const&> || ...);
-        if constexpr (filters)
-            return broadcast(encode(message), std::move(how)...);
-        else if (services_.empty())
-            return broadcast(encode(message), how...);
-        else
-            return broadcast_own(encode(message), how...);
-    }
-
-    /// A message in its bytes, to be sent to many. Any thread.
-    template <class Message>
-    payload encode(Message const& message) const {
-        return connection_type::encode_payload(dispatcher_.get_codec(), message);
-    }
-
-    /// The same for a command and its data, where the codec has commands.
-    payload encode(std::uint16_t command,
-                   std::span<std::byte const> data) const requires detail::encodes_commands<Codec> {
-        return dispatcher_.get_codec().encode(command, data);
-    }
-
-    /// The server's own codec.
-    Codec const& get_codec() const noexcept { return dispatcher_.get_codec(); }
-
-    using basic_server::async_send;
-    /// Encodes a message and sends it to a connection: see `basic_server::async_send`.
-    template <encodable<Codec> Message, boost::asio::completion_token_for<void(error_code)> Token>
-    auto async_send(connection_id id, Message const& message, Token&& token) {
-        return async_send(id, encode(message), std::forward<Token>(token));
-    }
-
+    // Those for messages and connections of the server's own codec, beside those for bytes.
     using basic_server::async_broadcast;
-    /// Encodes a message and broadcasts it to the connections of the server's own codec: see
-    /// `basic_server::async_broadcast`.
-    template <encodable<Codec> Message, boost::asio::completion_token_for<void(error_code)> Token>
-    auto async_broadcast(Message const& message, Token&& token) {
-        return async_broadcast(
-            encode(message), [](connection_type const&) { return true; },
-            std::forward<Token>(token));
-    }
-    /// The same for connections that `filter` chooses, as in `broadcast`.
-    template <std::predicate<connection_type const&> Filter,
-              boost::asio::completion_token_for<void(error_code)> Token>
-    auto async_broadcast(payload message, Filter filter, Token&& token) {
-        using filtered = detail::filtered_broadcast<detail::dispatcher<Session, Codec>, Filter>;
-        return boost::asio::async_initiate<Token, void(error_code)>(
-            [this](auto handler, payload bytes, Filter wanted) {
-                begin_awaited_broadcast(
-                    [&] {
-                        return std::make_unique<filtered>(bytes, default_overflow(), dispatcher_,
-                                                          wanted);
-                    },
-                    this->template completion_for<error_code>(std::move(handler)));
-            },
-            token, std::move(message), std::move(filter));
-    }
-
-    /// Runs `f(connection)` on the thread of the connection's worker, in the order of the calls of
-    /// one thread; not at all when the connection has ended by then, or has another codec than the
-    /// server's own. Any thread.
-    /// \returns stale_connection, mailbox_full, not_running or success.
-    template <class F>
-        requires std::invocable<F&, connection_type&> error_code post(connection_id id, F f) {
-            using request = detail::posted_function<detail::dispatcher<Session, Codec>, F>;
-            return basic_server::post(id, std::make_unique<request>(id, std::move(f), dispatcher_));
-        }
+    using basic_server::async_send;
+    using basic_server::broadcast;
+    using basic_server::send;
+    using own_service::async_broadcast;
+    using own_service::async_send;
+    using own_service::broadcast;
+    using own_service::post;
+    using own_service::send;
 
   private:
-    // What gives a received message to the pool, or refuses it.
-    template <class Message, class Work>
-    auto giving(Work work) {
-        using request = detail::offloaded_message<Message, Codec, typename Work::handler_type>;
-        use_offload();
-        return [this, work = std::make_shared<Work>(std::move(work))](connection_type& connection,
-                                                                      message_type const& received,
-                                                                      Message const& message) {
-            auto copy = std::make_unique<request>(connection.id(), received,
-                                                  dispatcher_.get_codec(), work->handler);
-            if (!offer(std::move(copy), work->order)) work->refused(connection, message);
-        };
-    }
-
-    // A broadcast is encoded for the server's own codec: others would not understand it.
-    template <class... How>
-    error_code broadcast_own(payload message, How... how) {
-        auto everybody = [](connection_type const&) { return true; };
-        return broadcast(message, everybody, how...);
-    }
-
-    detail::dispatcher<Session, Codec> dispatcher_;
     std::vector<std::unique_ptr<basic_service>> services_;
 };
 

@@ -8,6 +8,7 @@
 #include <millipede/wire/line.hpp>
 #include <millipede/wire/raw.hpp>
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -16,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 BOOST_AUTO_TEST_SUITE(services)
@@ -290,6 +292,81 @@ BOOST_AUTO_TEST_CASE(a_broadcast_of_a_message_reaches_those_who_understand_it) {
         test::frame(9, "\1\0"s) + test::frame(9, "\2\0"s) + test::frame(9, "\4\0"s) + "raw\n";
     BOOST_TEST((framed.read(expected.size()) == expected));
     BOOST_TEST(lined.read(12) == "one\ntwo\nraw\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_service_may_offload) {
+    auto wanted = test::clients_stay();
+    wanted.offload_threads = 1;
+    running_server<> host{wanted};
+    auto& lines = host.server.listen(line_codec{}, "127.0.0.1:0");
+    recorded<std::thread::id> threads;
+    lines.on_open([&](auto&) { threads.add(std::this_thread::get_id()); });
+    lines.on_message(millipede::offload([&](connection_id, bytes line) {
+        threads.add(std::this_thread::get_id());
+        return std::string{reinterpret_cast<char const*>(line.data()), line.size()} + "!";
+    }));
+    host.start();
+    test::raw_client client{host.server.endpoints().at(1)};
+    client.send("one\ntwo\n");
+    BOOST_TEST(client.read(10) == "one!\ntwo!\n");
+    BOOST_REQUIRE(threads.size() == 3U);
+    BOOST_TEST((threads.at(0) != threads.at(1)));
+    BOOST_TEST((threads.at(1) == threads.at(2)));
+}
+
+BOOST_AUTO_TEST_CASE(a_service_may_hold_conversations_while_others_have_handlers) {
+    with_both_transports([](auto kind) {
+        two_codecs both{kind};
+        auto& fixed = both.host.server.listen<large>(millipede::fixed_codec{3}, "127.0.0.1:0");
+        recorded<error_code> reasons;
+        fixed.on_connection([&](auto peer) -> boost::asio::awaitable<void> {
+            for (;;) {
+                auto message = co_await peer.async_receive();
+                peer.session().mark += 1;
+                co_await peer.async_send(message);
+                if (peer.session().mark == 0x1234567890abcdef + 2) co_return;
+            }
+        });
+        fixed.on_close([&](auto& connection, error_code const& why) {
+            if (connection->mark == 0x1234567890abcdef + 2) reasons.add(why);
+        });
+        both.host.start();
+        auto lined = both.connect(1);
+        test::raw_client client{both.host.server.endpoints().at(2)};
+        client.send("one");
+        BOOST_TEST(client.read(3) == "one");
+        lined.send("line\n");
+        BOOST_TEST(lined.read(5) == "line\n");
+        client.send("two");
+        auto ending = client.read_to_end();
+        BOOST_TEST(ending.bytes == "two");
+        BOOST_TEST(ending.clean);
+        BOOST_REQUIRE(reasons.wait_for(1));
+        BOOST_TEST(reasons.at(0) == errc::closed_by_server);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_service_takes_completion_tokens) {
+    two_codecs both;
+    both.host.start();
+    auto framed = both.connect(0);
+    auto lined = both.connect(1);
+    recorded<error_code> results;
+    auto told = [&](error_code const& failure) { results.add(failure); };
+    both.lines.async_send(both.line_ids.at(0), "sent"s, told);
+    BOOST_REQUIRE(results.wait_for(1));
+    both.lines.async_broadcast("to all"s, told);
+    BOOST_REQUIRE(results.wait_for(2));
+    both.lines.async_broadcast(
+        both.lines.encode("to nobody"s), [](auto const&) { return false; }, told);
+    BOOST_REQUIRE(results.wait_for(3));
+    BOOST_TEST(!both.lines.send(both.host.server.make_group(), "to no members"s));
+    both.lines.send(both.line_ids.at(0), "last"s);
+    BOOST_TEST(lined.read(17) == "sent\nto all\nlast\n");
+    for (std::size_t index = 0; index < 3; ++index)
+        BOOST_TEST(!results.at(index));
+    framed.send(test::frame(1, "data"));
+    BOOST_TEST((framed.read_frame() == test::frame(1, "data"))); // it got no line
 }
 
 BOOST_AUTO_TEST_CASE(a_service_is_told_of_drops_and_of_the_drain) {

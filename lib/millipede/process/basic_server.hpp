@@ -263,11 +263,11 @@ class basic_server {
   protected:
     explicit basic_server(options wanted);
 
-    /// Before the start. Outlives the server's run.
-    void speak(detail::protocol& speaker) { protocols_.push_back(&speaker); }
-    /// The same for the listeners of its own, which may follow later, and ...
+    /// Before the start; the first is spoken by the listeners of `options::listen`. \throws
+    /// std::logic_error after the start; std::length_error
     void keep(std::unique_ptr<detail::protocol> speaker);
-    /// ... listens at one. \throws std::logic_error after the start; invalid_option
+    /// Listens at one more place, where `speaker`, one of those, is spoken.
+    /// \throws std::logic_error after the start; invalid_option
     void listen(detail::protocol const& speaker, listen_options where);
     /// Ends the workers and all connections. The last owner of protocols calls it in its
     /// destructor: handlers may run until it returns. When one of them holds a worker's thread
@@ -341,7 +341,7 @@ class basic_server {
     detail::handler_memory end_memory_;
     boost::asio::io_context context_{1};
     std::vector<detail::protocol*> protocols_;
-    std::vector<std::unique_ptr<detail::protocol>> kept_;   // of those, beside the server's own
+    std::vector<std::unique_ptr<detail::protocol>> kept_;   // their owners
     std::vector<std::unique_ptr<detail::tls_context>> tls_; // of the listeners that have it
     std::vector<detail::greeting> greetings_;
     std::vector<std::uint16_t> greeting_of_listener_; // in the order of limits_.listen; 0: none

@@ -32,7 +32,7 @@ void basic_server::keep(std::unique_ptr<detail::protocol> speaker) {
     if (protocols_.size() == protocols_max)
         throw std::length_error{"listen(): a server has up to 256 codecs"};
     kept_.push_back(std::move(speaker));
-    speak(*kept_.back());
+    protocols_.push_back(kept_.back().get());
 }
 
 void basic_server::listen(detail::protocol const& speaker, listen_options where) {
