@@ -32,6 +32,7 @@ using millipede::field;
 using millipede::log_field;
 using millipede::logging;
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 namespace json = boost::json;
 
 constexpr std::size_t much = 4'096;
@@ -63,9 +64,8 @@ std::string repeated(std::string_view text, int times) {
 
 std::string random_bytes(std::mt19937_64& dice, std::size_t size_max) {
     // Half of them of a kind that UTF-8 and JSON make something of.
-    constexpr std::string_view special{"\"\\\n\r\t\0\x1f\x7f\xc2\x9b\xc3\xa9\xe2\x82\xac\xf0\x9f"
-                                       "\x98\x80\xed\xa0\x80\xf4\x90\xc0\xff{}[]:,u",
-                                       39};
+    constexpr auto special = "\"\\\n\r\t\0\x1f\x7f\xc2\x9b\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"
+                             "\xed\xa0\x80\xf4\x90\xc0\xff{}[]:,u"sv;
     std::string text(dice() % (size_max + 1), ' ');
     for (auto& letter : text)
         letter = dice() % 2 == 0 ? static_cast<char>(dice()) : special[dice() % special.size()];
