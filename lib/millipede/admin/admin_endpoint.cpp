@@ -93,7 +93,7 @@ class admin_endpoint::implementation {
     std::shared_ptr<detail::admin_site> site_;
 };
 
-admin_endpoint::admin_endpoint(basic_server& server, admin_options wanted)
+admin_endpoint::admin_endpoint(basic_server& server, admin_options const& wanted)
     : implementation_{std::make_unique<implementation>(server, wanted)} {}
 
 admin_endpoint::~admin_endpoint() = default;

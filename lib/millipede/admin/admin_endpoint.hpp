@@ -29,7 +29,7 @@ class admin_endpoint {
   public:
     /// Binds; serves as soon as the server runs.
     /// \throws invalid_option, whose names begin with `admin.`; listen_error
-    admin_endpoint(basic_server& server, admin_options wanted);
+    admin_endpoint(basic_server& server, admin_options const& wanted);
     /// Cuts off whoever is there.
     ~admin_endpoint();
     admin_endpoint(admin_endpoint const&) = delete;
