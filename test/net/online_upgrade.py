@@ -277,6 +277,21 @@ class Success(UpgradeTest):
         self.end_current(server)
         self.assertEqual([each.name for each in self.folder.iterdir()], ["millipede-online"])
 
+    def test_pid_file_that_the_next_process_cannot_write(self):
+        """It serves, and its service manager knows of it, all the same."""
+        folder = self.folder / "run"
+        folder.mkdir()
+        manager = self.manage(watchdog_usec=100_000)
+        with manager.environment():
+            server = self.serve_installed(pid_file=folder / "pid")
+        manager.wait_for("READY")
+        (folder / "pid").unlink()
+        folder.rmdir()
+        self.wait_end(self.upgrade(server), server)
+        wait_until(lambda: server.log("error", contains="pid file: cannot write"), "its line")
+        self.connect(server).ping()
+        manager.wait_for("WATCHDOG", since=manager.count())
+
     def test_pid_file_that_cannot_be_written(self):
         status, _, err = run_to_end("millipede-online", "--listen", "127.0.0.1:0", "--log-level",
                                     "error", "--pid-file", str(self.folder / "missing" / "pid"))
