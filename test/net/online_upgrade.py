@@ -15,13 +15,14 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import unittest
 from pathlib import Path
 
-from harness import (DEADLINE, HEAD, SANITIZER_REPORTS, Client, UnixPath, echo, frame, free_port,
-                     has_ipv6, login, login_reply, program, run_to_end, wait_until)
+from harness import (DEADLINE, HEAD, SANITIZER_REPORTS, Client, Lines, UnixPath, echo, frame,
+                     free_port, has_ipv6, login, login_reply, program, run_to_end, wait_until)
 from service_manager import ManagedTest
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -298,6 +299,21 @@ class Success(UpgradeTest):
         self.end_current(server)
         self.assertEqual([each.name for each in self.folder.iterdir()], ["millipede-online"])
 
+    def test_pid_file_that_the_next_process_cannot_write(self):
+        """It serves, and its service manager knows of it, all the same."""
+        folder = self.folder / "run"
+        folder.mkdir()
+        manager = self.manage(watchdog_usec=100_000)
+        with manager.environment():
+            server = self.serve_installed(pid_file=folder / "pid")
+        manager.wait_for("READY")
+        (folder / "pid").unlink()
+        folder.rmdir()
+        self.wait_end(self.upgrade(server), server)
+        wait_until(lambda: server.log("error", contains="pid file: cannot write"), "its line")
+        self.connect(server).ping()
+        manager.wait_for("WATCHDOG", since=manager.count())
+
     def test_pid_file_that_cannot_be_written(self):
         status, _, err = run_to_end("millipede-online", "--listen", "127.0.0.1:0", "--log-level",
                                     "error", "--pid-file", str(self.folder / "missing" / "pid"))
@@ -408,6 +424,27 @@ class Failure(UpgradeTest):
         self.wait_failure(server, "was not ready within 300 ms; it was ended by signal 9", 2)
         client.ping()
         self.connect(server).ping()
+
+    def test_the_first_process_of_a_container(self):
+        inside = ["unshare", "--pid", "--fork", "--kill-child"]
+        if subprocess.run([*inside, "true"], check=False, capture_output=True).returncode != 0:
+            self.skipTest("no process namespaces here")
+        outer = subprocess.Popen([*inside, program("millipede-online"), "--listen", "127.0.0.1:0"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(outer.kill)
+        out, err = Lines(outer.stdout), Lines(outer.stderr)
+        host, port = wait_until(out.all, "its word")[0].split()[-1].split(":")
+        self.connect((host, int(port))).ping()
+        children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGUSR2)
+        wait_until(lambda: [each for each in err.all() if "first process of a container" in each],
+                   "a no")
+        self.connect((host, int(port))).ping()
+        os.kill(int(children[0]), signal.SIGTERM)
+        wait_until(lambda: outer.poll() is not None, "its end")
+        self.assertEqual(outer.returncode, 0)
+        out.join()
+        err.join()
 
     def test_one_at_a_time(self):
         server = self.serve_installed(upgrade_timeout="1h")

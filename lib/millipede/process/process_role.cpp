@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <exception>
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 namespace millipede::detail {
@@ -52,7 +53,7 @@ process_role::process_role(asio::io_context& context, options const& limits, que
     if (limits.notify_systemd && !manager_.emplace().present()) manager_.reset();
     try {
         program_ = own_program::of_process();
-    } catch (boost::system::system_error const& failure) {
+    } catch (std::runtime_error const& failure) { // no /proc, no folder
         if (limits.upgrade_signal != 0)
             log(warning) << "no other process can take this one's place: " << failure.what();
     }
@@ -61,10 +62,17 @@ process_role::process_role(asio::io_context& context, options const& limits, que
 void process_role::begin() {
     if (limits_->upgrade_signal != 0) wait_for_signal();
     int channel = heritage::of_process().take_channel();
-    if (channel >= 0)
-        wait_for_predecessor(channel);
-    else
-        take_place();
+    if (channel >= 0) return wait_for_predecessor(channel);
+    try {
+        pid_file_.write();
+    } catch (boost::system::system_error const& failure) {
+        throw invalid_option{"pid_file", cannot_write(failure)};
+    }
+    take_place();
+}
+
+std::string process_role::cannot_write(boost::system::system_error const& failure) const {
+    return "cannot write " + limits_->pid_file + ": " + failure.code().message();
 }
 
 void process_role::wait_for_predecessor(int channel) {
@@ -78,21 +86,16 @@ void process_role::wait_for_predecessor(int channel) {
                   << heritage::of_process().predecessor();
         server_.inherit();
         try {
-            take_place();
-        } catch (invalid_option const& failure) {
-            log(error) << failure.what(); // there is no way back
+            pid_file_.write();
+        } catch (boost::system::system_error const& failure) {
+            log(error) << "pid file: " << cannot_write(failure); // there is no way back
         }
+        take_place();
     };
     predecessor_.async_read_some(asio::buffer(word_), std::move(heard));
 }
 
 void process_role::take_place() {
-    try {
-        pid_file_.write();
-    } catch (boost::system::system_error const& failure) {
-        throw invalid_option{"pid_file",
-                             "cannot write " + limits_->pid_file + ": " + failure.code().message()};
-    }
     in_place_ = true;
     if (!manager_ || stopping_) return;
     manager_->tell("READY=1\nSTATUS=" + server_.status());
@@ -128,8 +131,12 @@ void process_role::stopping(std::chrono::milliseconds deadline) {
     if (successor_) successor_->give_up();
     if (!manager_ || !in_place_) return;
     auto needed = std::chrono::microseconds{deadline} + end_margin;
-    manager_->tell("STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=" +
-                   std::to_string(needed.count()));
+    try {
+        manager_->tell("STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=" +
+                       std::to_string(needed.count()));
+    } catch (std::bad_alloc const&) {
+        // It ends nevertheless.
+    }
 }
 
 void process_role::wait_for_signal() {

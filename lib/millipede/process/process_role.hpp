@@ -10,6 +10,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <array>
 #include <chrono>
@@ -55,6 +56,7 @@ class process_role {
   private:
     void wait_for_predecessor(int channel);
     void take_place();
+    std::string cannot_write(boost::system::system_error const& failure) const;
     void wait_for_signal();
     void tell_regularly();
     void successor_ready();
