@@ -87,7 +87,7 @@ class Information(OptionsTest):
         for option in OPTIONS:
             with self.subTest(option):
                 self.assertRegex(text, rf"(?m){option}(?![\w-])")
-        self.assertLessEqual(len(out), 56)
+        self.assertLessEqual(len(out), 60)
         self.assertLessEqual(max(len(line) for line in out), 100)
 
     def test_version(self):

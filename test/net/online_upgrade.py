@@ -239,7 +239,13 @@ class Success(UpgradeTest):
                                       stop_timeout="20s")
         client = self.connect(server)
         client.login()
-        for _ in range(2):
+        kept = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
+        self.addCleanup(kept.close)
+        for will_close in (False, True):
+            kept.request("GET", "/stats")
+            answer = kept.getresponse()
+            answer.read()
+            self.assertEqual(answer.will_close, will_close)
             self.upgrade(server)
             for path in ("/healthz", "/readyz", "/stats"):
                 with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port,

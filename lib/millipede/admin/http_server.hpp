@@ -45,6 +45,8 @@ class http_server : public std::enable_shared_from_this<http_server> {
     void close() noexcept;
 
     tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
+    /// Whether newcomers come here, and not to another process or to nobody.
+    bool accepts() const noexcept { return acceptor_.is_open(); }
     std::size_t connections() const noexcept { return sessions_.size(); }
 
     // For its sessions.

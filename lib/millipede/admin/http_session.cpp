@@ -94,7 +94,9 @@ boost::asio::awaitable<void> http_session::talk() {
             response = http_text(503, "too many streams");
             response.fields.emplace_back("Retry-After", "1");
         }
-        if (!co_await send(response, got->version, head, got->keep_alive)) co_return;
+        // Where another process accepts by now, the next request is to go to that one.
+        bool stays = got->keep_alive && server_->accepts();
+        if (!co_await send(response, got->version, head, stays)) co_return;
     }
 }
 
