@@ -42,6 +42,7 @@ http_server::http_server(boost::asio::io_context& context, tcp::endpoint const& 
             acceptor_.assign(where.protocol(), inherited);
         else
             open(where);
+        local_endpoint_ = acceptor_.local_endpoint();
     } catch (boost::system::system_error const& failure) {
         throw listen_error{to_string(where), failure.code()};
     }

@@ -44,7 +44,7 @@ class http_server : public std::enable_shared_from_this<http_server> {
     /// Cuts everybody off, and accepts nobody any more.
     void close() noexcept;
 
-    tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
+    tcp::endpoint local_endpoint() const noexcept { return local_endpoint_; }
     /// Whether newcomers come here, and not to another process or to nobody.
     bool accepts() const noexcept { return acceptor_.is_open(); }
     std::size_t connections() const noexcept { return sessions_.size(); }
@@ -68,6 +68,7 @@ class http_server : public std::enable_shared_from_this<http_server> {
 
     tcp::acceptor acceptor_;
     std::string heirloom_name_; // for the next process
+    tcp::endpoint local_endpoint_;
     boost::asio::steady_timer pause_;
     http_limits limits_;
     std::weak_ptr<http_site> site_;

@@ -2,6 +2,8 @@
 // The only file that includes Boost.Log.
 #include <millipede/base/log.hpp>
 
+#include <millipede/base/rotating_file.hpp>
+
 #include <unistd.h>
 
 #include <boost/date_time/posix_time/posix_time_types.hpp>
@@ -12,7 +14,6 @@
 #include <boost/log/expressions.hpp>
 #include <boost/log/sinks/async_frontend.hpp>
 #include <boost/log/sinks/basic_sink_backend.hpp>
-#include <boost/log/sinks/text_file_backend.hpp>
 #include <boost/log/sources/record_ostream.hpp>
 #include <boost/log/sources/severity_logger.hpp>
 #include <boost/log/support/date_time.hpp>
@@ -21,10 +22,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
+#include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -96,53 +98,48 @@ class line_writer
             else if (settings_.file.empty())
                 std::fprintf(stderr, "%s\n", line.c_str());
             else
-                write_to_file(record, line);
+                write_to_file(line);
         } catch (...) {
-            // No descriptor or no folder for the next file: this line is lost and counted, and the
-            // next one tries again, with a backend that does not stick to its failure.
-            file_.reset();
+            // The file cannot be opened again, a user's sink failed, or there is no memory: this
+            // line is lost and counted, and the next one tries again.
             lines_dropped.fetch_add(1, std::memory_order_relaxed);
         }
         // Flush when nobody waits: a quiet log is up to date, a busy one is not slowed down.
-        if (lines_waiting.fetch_sub(1, std::memory_order_relaxed) == 1 && file_) file_->flush();
+        bool is_last = lines_waiting.fetch_sub(1, std::memory_order_relaxed) == 1;
+        if (is_last && file_) flush();
     }
 
     // From another thread than the log's, which waits meanwhile.
     void reopen() {
         if (settings_.file.empty() || settings_.sink) return;
-        if (file_) file_->flush();
         open(); // and the former one is closed
     }
 
+    void flush() {
+        file_->flush();
+        lines_dropped.fetch_add(file_->take_lost(), std::memory_order_relaxed);
+    }
+
   private:
-    void write_to_file(blog::record_view const& record, std::string const& line) {
-        // Of a line that fits into no file, Boost.Log would rotate empty files for ever.
-        bool fits = line.size() < settings_.rotate_bytes;
-        auto const& written = fits ? line : line.substr(0, settings_.rotate_bytes - 1);
+    void write_to_file(std::string const& line) {
         if (!file_) open();
-        file_->consume(record, written);
+        file_->write(std::string_view{line}.substr(0, settings_.rotate_bytes - 1));
     }
 
     void open() {
-        if (settings_.file.find('%') != std::string::npos) // Boost.Log's mark of a placeholder
-            throw log_file_error{"log file '" + settings_.file + "': '%' cannot be in its name"};
-        if (!std::ofstream{settings_.file, std::ios::app})
-            throw log_file_error{"log file '" + settings_.file + "' cannot be opened"};
-        auto path = std::filesystem::absolute(settings_.file);
-        auto file = boost::make_shared<blog::sinks::text_file_backend>(
-            keywords::file_name = path.string(),
-            keywords::target_file_name = path.filename().string() + ".%5N",
-            keywords::rotation_size = settings_.rotate_bytes, keywords::open_mode = std::ios::app,
-            keywords::enable_final_rotation = false);
-        file->set_file_collector(
-            blog::sinks::file::make_collector(keywords::target = path.parent_path().string(),
-                                              keywords::max_files = settings_.rotated_files_max));
-        file->scan_for_files(blog::sinks::file::scan_matching);
-        file_ = std::move(file);
+        try {
+            auto next = std::make_unique<detail::rotating_file>(
+                settings_.file, settings_.rotate_bytes, settings_.rotated_files_max);
+            if (file_) flush();
+            file_ = std::move(next);
+        } catch (std::system_error const& failure) {
+            throw log_file_error{"log file '" + settings_.file +
+                                 "' cannot be opened: " + failure.code().message()};
+        }
     }
 
     log_options settings_;
-    boost::shared_ptr<blog::sinks::text_file_backend> file_;
+    std::unique_ptr<detail::rotating_file> file_;
 };
 
 using source_type = blog::sources::severity_logger_mt<severity>;
@@ -246,11 +243,16 @@ class logging::sink {
     void format_as_json(log_options const& settings) {
         auto bytes_max = static_cast<std::size_t>(
             std::min<std::uint64_t>(json_bytes_max, settings.rotate_bytes - 1));
-        frontend_->set_formatter([bytes_max](blog::record_view const& record,
-                                             blog::formatting_ostream& stream) {
-            auto text = record[blog::expressions::smessage];
-            stream << detail::json_line(record_of(record, text ? *text : std::string{}), bytes_max);
-        });
+        frontend_->set_formatter(
+            [bytes_max](blog::record_view const& record, blog::formatting_ostream& stream) {
+                try {
+                    auto text = record[blog::expressions::smessage];
+                    stream << detail::json_line(record_of(record, text ? *text : std::string{}),
+                                                bytes_max);
+                } catch (std::bad_alloc const&) { // it must not end the log's thread
+                    stream << R"({"severity":"error","message":"no memory for this line"})";
+                }
+            });
     }
 
     using frontend = blog::sinks::asynchronous_sink<line_writer>;

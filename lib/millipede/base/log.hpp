@@ -36,7 +36,7 @@ struct log_options {
     /// Lines below it are not even formatted.
     severity level = severity::info;
 
-    /// Where lines go, a path without `%`; empty: standard error.
+    /// Where lines go, a path; empty: standard error.
     std::string file{};
 
     /// A file that would grow beyond this size is renamed to `<file>.00000` and counting; at least

@@ -170,11 +170,11 @@ void basic_server::run() {
     start();
     ran_ = true;
     if (limits_.handle_signals) wait_for_signal();
-    for (auto& task : periodics_)
-        schedule(task);
     auto guard = boost::asio::make_work_guard(context_);
-    role_->begin();
     try {
+        for (auto& task : periodics_)
+            schedule(task);
+        role_->begin();
         context_.run();
     } catch (...) { // handlers must not run on while the caller's objects are destroyed
         role_->end();

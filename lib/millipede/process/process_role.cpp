@@ -118,12 +118,12 @@ void process_role::tell_regularly() {
 }
 
 void process_role::reloading() {
-    if (manager_ && in_place_)
+    if (manager_ && in_place_ && !stopping_)
         manager_->tell("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(monotonic_microseconds()));
 }
 
 void process_role::reloaded() {
-    if (manager_ && in_place_) manager_->tell("READY=1\nSTATUS=" + server_.status());
+    if (manager_ && in_place_ && !stopping_) manager_->tell("READY=1\nSTATUS=" + server_.status());
 }
 
 void process_role::stopping(std::chrono::milliseconds deadline) {

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <exception>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -55,13 +56,17 @@ void basic_server::wait_for_reload() {
     reload_signals_.add(SIGHUP); // nothing new from the second time on
     reload_signals_.async_wait([this](error_code code, int) {
         if (code) return;
-        role_->reloading();
         try {
+            role_->reloading();
             hung_up();
         } catch (...) {
             // No memory for a line.
         }
-        role_->reloaded();
+        try {
+            role_->reloaded();
+        } catch (std::bad_alloc const&) {
+            // The service manager takes it that the reload goes on.
+        }
         wait_for_reload();
     });
 }

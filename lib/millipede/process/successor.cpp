@@ -53,7 +53,12 @@ void successor::start(own_program const& program, std::vector<heirloom> const& h
     }
     ::close(ends[1]);
     over_ = false;
-    wait_for_word();
+    try {
+        wait_for_word();
+    } catch (...) { // no memory: nobody would hear how it goes
+        give_up();
+        throw;
+    }
 }
 
 void successor::wait_for_word() {

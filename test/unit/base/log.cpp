@@ -371,12 +371,74 @@ BOOST_AUTO_TEST_CASE(settings_that_cannot_work_are_refused) {
     refused([](auto& settings) { settings.queue_capacity = 0; });
 }
 
-BOOST_AUTO_TEST_CASE(a_per_cent_sign_in_the_name_is_refused) {
+BOOST_AUTO_TEST_CASE(a_per_cent_sign_in_the_name_means_nothing) {
     place here;
     auto settings = here.options();
     settings.file = (here.directory / "a%N%%b%Y.log").string();
-    BOOST_CHECK_THROW(logging{settings}, millipede::log_file_error);
-    BOOST_TEST(here.files().empty());
+    {
+        logging logged{settings};
+        millipede::log(severity::info) << "line";
+    }
+    BOOST_TEST((here.files() == std::vector<std::string>{"a%N%%b%Y.log"}));
+}
+
+BOOST_AUTO_TEST_CASE(the_folder_of_the_process_does_not_matter) {
+    place here;
+    for (auto const& folder : {filesystem::path{"/proc"}, here.directory}) {
+        auto answer = millipede::test::in_child([&]() -> std::string {
+            filesystem::current_path(folder);
+            auto settings = here.options();
+            settings.rotate_bytes = 500;
+            logging logged{settings};
+            for (int number = 0; number < 60; ++number) {
+                if (number % 20 == 10) logged.reopen();
+                millipede::log(severity::info) << "line " << number;
+            }
+            logged.flush();
+            return "done";
+        });
+        BOOST_TEST(answer == "done");
+    }
+    auto files = here.files();
+    BOOST_TEST_REQUIRE(files.size() == 9U); // and the bound of eight holds
+    std::vector<int> numbers;
+    for (auto const& file : files)
+        for (auto const& line : lines_of(here.directory / file))
+            numbers.push_back(number_of(line));
+    BOOST_TEST_REQUIRE(numbers.size() > 60U); // so some are of the first run
+    for (std::size_t index = 1; index < numbers.size(); ++index)
+        BOOST_TEST(numbers[index] == (numbers[index - 1] + 1) % 60);
+}
+
+BOOST_AUTO_TEST_CASE(where_a_full_file_cannot_be_renamed_the_log_goes_on_in_it) {
+    place here;
+    auto settings = here.options();
+    settings.rotate_bytes = 500;
+    filesystem::create_directory(here.directory / "test.log.18446744073709551614");
+    filesystem::create_directory(here.directory / "test.log.18446744073709551615"); // the last
+    filesystem::create_directory(here.directory / "test.log.00000"); // no file can take its place
+    auto dropped = millipede::log_lines_dropped();
+    {
+        logging logged{settings};
+        for (int number = 0; number < 30; ++number)
+            millipede::log(severity::info) << "line " << number;
+    }
+    BOOST_TEST(millipede::log_lines_dropped() == dropped);
+    BOOST_TEST(here.lines().size() == 30U);
+}
+
+BOOST_AUTO_TEST_CASE(lines_that_find_no_room_are_counted) {
+    place here;
+    auto settings = here.options();
+    settings.file = "/dev/full";
+    auto dropped = millipede::log_lines_dropped();
+    {
+        logging logged{settings};
+        for (int number = 0; number < 30; ++number)
+            millipede::log(severity::info) << "line " << number;
+        logged.flush();
+        BOOST_TEST(millipede::log_lines_dropped() == dropped + 30);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(rotated_files_are_numbered_from_zero) {
