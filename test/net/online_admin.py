@@ -459,6 +459,14 @@ class Crowds(Admin):
         peer.login()
         for _ in range(100):
             peer.ping()
+
+        def refused(client):
+            client.setblocking(False)
+            try:
+                return client.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 503"
+            except OSError:
+                return False
+        wait_until(lambda: any(refused(client) for client in crowd), "somebody who is too many")
         for client in crowd:
             client.close()
 

@@ -99,7 +99,10 @@ void basic_server::start() {
             throw invalid_option{"heartbeat_interval", "no message to ask by; see set_heartbeat()"};
     if (!logging::active()) logging_ = std::make_unique<logging>(limits_.log);
     try {
-        if (limits_.handle_signals) wait_for_reload(); // its default effect is to end the process
+        if (limits_.handle_signals) { // their default effect is to end the process
+            wait_for_reload();
+            wait_for_signal();
+        }
         workers_.emplace(limits_, protocols_, greetings_);
         if (counts_commands_) workers_->count_commands();
         if (uses_offload_) offload_.emplace(*workers_, limits_);
@@ -126,6 +129,7 @@ void basic_server::abandon_start() noexcept {
     started_ = false;
     error_code ignored;
     reload_signals_.clear(ignored);
+    signals_.clear(ignored);
     role_.reset();
     supervisor_.reset();
     acceptor_.reset();
@@ -169,7 +173,6 @@ void basic_server::run() {
     if (ran_) throw std::logic_error{"run(): the server has run already"};
     start();
     ran_ = true;
-    if (limits_.handle_signals) wait_for_signal();
     auto guard = boost::asio::make_work_guard(context_);
     try {
         for (auto& task : periodics_)

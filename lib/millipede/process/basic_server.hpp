@@ -72,8 +72,8 @@ class basic_server {
     basic_server& operator=(basic_server const&) = delete;
     virtual ~basic_server();
 
-    /// Binds, allocates and starts the workers; from here on clients can connect. Logs the memory
-    /// budget. `run()` calls it, unless it has been called.
+    /// Binds, allocates and starts the workers; from here on clients can connect, and signals wait
+    /// for `run()`, which calls it, unless it has been called. Logs the memory budget.
     /// \throws invalid_option for a heartbeat without a message;
     ///         listen_error when an endpoint cannot be listened on; std::system_error when there
     ///         is not enough memory for the slots, or no thread. It may be called again then.
