@@ -6,7 +6,6 @@
 namespace comet {
 
 void local_hub::desk::send(subscriber& to, millipede::payload bytes) {
-    ++hub_->counters_.at(index, counted::delivered);
     hub_->server_.send(to.id, std::move(bytes));
 }
 
@@ -32,6 +31,7 @@ void local_hub::desk::left(channel_key key, millipede::payload const& name, std:
 
 void local_hub::desk::done(std::size_t bytes) {
     waiting_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+    hub_->counters_.at(index, counted::delivered) = present.delivered();
 }
 
 void local_hub::desk::again() {

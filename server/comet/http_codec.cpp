@@ -138,8 +138,21 @@ class request_reader final : public http::basic_parser<true> {
     bool expects_continue_ = false;
 };
 
-std::uint16_t status_of(error_code const& failure) noexcept {
-    if (failure == http::error::bad_version) return version_unknown;
+// Whether a first line ends with a version of HTTP, were it one of the future.
+bool names_a_version(std::string_view head) noexcept {
+    constexpr std::string_view form{" HTTP/d.d"};
+    auto line = head.substr(0, head.find(line_end));
+    if (line.size() < form.size()) return false;
+    auto end = line.substr(line.size() - form.size());
+    for (std::size_t at = 0; at < form.size(); ++at) {
+        bool is_digit = end[at] >= '0' && end[at] <= '9';
+        if (form[at] == 'd' ? !is_digit : end[at] != form[at]) return false;
+    }
+    return true;
+}
+
+std::uint16_t status_of(error_code const& failure, std::string_view head) noexcept {
+    if (failure == http::error::bad_version && names_a_version(head)) return version_unknown;
     if (failure == http::error::header_limit) return head_too_large;
     if (failure == http::error::body_limit) return body_too_large;
     return bad_request;
@@ -210,7 +223,7 @@ decode_result http_codec::decode_request(std::span<std::byte const> input, http_
     error_code failure;
     reader.put(boost::asio::buffer(text.data(), head_size), failure);
     if (reader.fault() != 0) return refuse(text, request, reader.fault());
-    if (failure) return refuse(text, request, status_of(failure));
+    if (failure) return refuse(text, request, status_of(failure, text));
 
     auto size = head_size;
     bool whole = reader.is_done();
@@ -227,7 +240,7 @@ decode_result http_codec::decode_request(std::span<std::byte const> input, http_
             size += reader.put(boost::asio::buffer(rest.data(), rest.size()), failure);
         whole = reader.is_done();
         if (!whole && failure && failure != http::error::need_more)
-            return refuse(text, request, status_of(failure));
+            return refuse(text, request, status_of(failure, text));
         if (!whole && text.size() >= size_max()) return refuse(text, request, body_too_large);
     }
     if (!whole) {

@@ -203,7 +203,8 @@ void local_hub::send_out(desk& home, channel const& from, channel_event const& e
         there.waiting_bytes.fetch_add(event.bytes(), std::memory_order_relaxed);
         bool posted =
             !server_.post_to(there.index, [&there, key, event] { there.present.take(key, event); });
-        if (!posted) there.done(event.bytes()); // it ends, and its subscribers with it
+        // It ends, and its subscribers with it.
+        if (!posted) there.waiting_bytes.fetch_sub(event.bytes(), std::memory_order_relaxed);
     }
 }
 
