@@ -21,6 +21,7 @@ MANY = int(os.environ.get("MILLIPEDE_MEMORY_CONNECTIONS", "15000"))
 OWN_MAX = 400  # bytes
 SHARED_MAX = 128
 SLACK = 1000
+RING = 16_384  # newcomers until a worker's hand-over queue, made at start, is in memory as a whole
 
 
 def settled_memory(server):
@@ -41,6 +42,10 @@ class Polls(Swarm):
     def __init__(self, address, channel_of):
         super().__init__(address)
         self.channel_of = channel_of
+
+    def opened(self):
+        """How many there ever were."""
+        return self._opened
 
     def log_in(self, sockets):
         first = len(self.sockets) - len(sockets)
@@ -81,6 +86,9 @@ class Memory(CometTest):
         self.push(server, "warm", "m")
         self.admin(server, "broadcast", content="m")
         warm.close()
+        while warm.opened() < RING * 2 + FEW:
+            warm.open(FEW, log_in=False)
+            warm.reset()
         self.wait_totals(server, 0, 0)
         polls = self.polls(server, channel_of)
         polls.open(FEW)
