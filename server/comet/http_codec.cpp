@@ -241,7 +241,8 @@ decode_result http_codec::decode_request(std::span<std::byte const> input, http_
         whole = reader.is_done();
         if (!whole && failure && failure != http::error::need_more)
             return refuse(text, request, status_of(failure, text));
-        if (!whole && text.size() >= size_max()) return refuse(text, request, body_too_large);
+        if ((whole ? size : text.size() + 1) > size_max())
+            return refuse(text, request, body_too_large);
     }
     if (!whole) {
         if (!reader.expects_continue() || continued) return decode_result::incomplete(needed);

@@ -15,6 +15,9 @@ namespace {
 
 using millipede::severity;
 
+constexpr std::uint32_t most = 1'000'000'000;
+constexpr std::uint32_t rotate_least = 1024 * 1024; // bytes
+
 std::string_view stripped(std::string_view text) {
     constexpr std::string_view blanks = " \t\r";
     auto begin = text.find_first_not_of(blanks);
@@ -49,8 +52,6 @@ using known_names = std::map<std::string, std::function<void(std::string const&)
 
 // `folder` is that of the file: icomet goes there before it opens anything.
 known_names names_of(comet_settings& settings, std::filesystem::path const& folder) {
-    constexpr std::uint32_t most = 1'000'000'000;
-    constexpr std::uint32_t rotate_least = 1024 * 1024;
     auto& limits = settings.channels;
     auto& log = settings.limits.log;
     auto count = [](std::uint32_t& target, std::uint32_t least) {
