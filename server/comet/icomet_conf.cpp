@@ -15,7 +15,7 @@ namespace {
 
 using millipede::severity;
 
-constexpr std::uint32_t most = 1'000'000'000;
+constexpr std::uint32_t count_max = 1'000'000'000;
 constexpr std::uint32_t rotate_least = 1024 * 1024; // bytes
 
 std::string_view stripped(std::string_view text) {
@@ -55,7 +55,8 @@ known_names names_of(comet_settings& settings, std::filesystem::path const& fold
     auto& limits = settings.channels;
     auto& log = settings.limits.log;
     auto count = [](std::uint32_t& target, std::uint32_t least) {
-        return [&target, least](std::string const& text) { target = number(text, least, most); };
+        return
+            [&target, least](std::string const& text) { target = number(text, least, count_max); };
     };
     return {
         {"pidfile", [&, folder](auto const& text) { settings.pid_file = folder / text; }},
