@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(it_stands_in_line_with_posts) {
     std::atomic<std::uint64_t> id{0};
     host.server.on_open([&](auto& connection) { id = connection.id().value(); });
     host.start();
-    raw_client client{host.port()};
+    raw_client client{host.server.endpoints().at(0)};
     BOOST_REQUIRE(eventually([&] { return id != 0; }));
     auto who = millipede::connection_id::from_value(id);
     std::string order;
@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(a_codec_may_ask_the_session) {
         });
         host.start();
         std::thread running{[&] { host.run(); }};
-        raw_client client{host.endpoints().at(0).port()};
+        raw_client client{host.endpoints().at(0)};
         client.send("ab(cd");
         client.send("e");
         BOOST_TEST(told.wait_for(4));
