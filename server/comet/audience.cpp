@@ -42,8 +42,10 @@ void audiences::work() {
     while (budget != 0 && (room_ || begin_next()))
         deliver(budget);
     if (budget != 0) tell_silent(budget);
-    is_working_ = budget == 0;
-    if (is_working_) out_->again();
+    is_working_ = false; // unless it will be called again: nobody else would, if that failed
+    if (budget != 0) return;
+    out_->again();
+    is_working_ = true;
 }
 
 // The next task whose room has somebody in it.
@@ -65,10 +67,10 @@ void audiences::deliver(std::uint32_t& budget) {
         --budget;
         deliver(pending_.front());
     }
+    // Before the next slice: those who have been served may come back meanwhile.
+    if (auto ended = std::exchange(ended_, 0)) out_->left(room_->key, room_->name, ended);
     if (!pending_.empty()) return;
     auto& room = *std::exchange(room_, nullptr);
-    auto ended = std::exchange(ended_, 0);
-    if (ended != 0) out_->left(room.key, room.name, ended);
     end_task();
     drop_if_empty(room);
 }
@@ -82,8 +84,9 @@ void audiences::deliver(subscriber& to) {
     if (!closes && distance(to.from, event.number) < 0) return;
     to.from = following(event.number);
     ++delivered_;
-    out_->send(to, bytes_for(to));
-    if (!closes && is_endless(to.how)) return heard(to);
+    bool goes_on = !closes && is_endless(to.how);
+    out_->send(to, bytes_for(to), goes_on);
+    if (goes_on) return heard(to);
     ++ended_;
     end_poll(to);
 }
@@ -143,7 +146,7 @@ void audiences::send_noop(subscriber& to) {
     append_messages(text, to.frame(), objects, false);
     if (!is_endless(to.how)) append_end(text, to.frame());
     ++noops_;
-    out_->send(to, millipede::payload{millipede::as_bytes(text)});
+    out_->send(to, millipede::payload{millipede::as_bytes(text)}, is_endless(to.how));
     if (is_endless(to.how)) return heard(to);
     end_poll(to);
     out_->left(room.key, room.name, 1);

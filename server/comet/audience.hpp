@@ -38,8 +38,9 @@ struct audience {
 class outlet {
   public:
     virtual ~outlet() = default;
-    /// Sends to a subscriber.
-    virtual void send(subscriber& to, millipede::payload bytes) = 0;
+    /// Sends to a subscriber. \param may_be_lost the stream makes sense without it, when its peer
+    /// does not read
+    virtual void send(subscriber& to, millipede::payload bytes, bool may_be_lost) = 0;
     /// Its reply is complete: the connection goes on, or ends, as its terms say.
     virtual void finished(subscriber& served) = 0;
     /// So many have left the audience of the channel: to be told where it lives.

@@ -5,8 +5,9 @@
 
 namespace comet {
 
-void local_hub::desk::send(subscriber& to, millipede::payload bytes) {
-    hub_->server_.send(to.id, std::move(bytes));
+void local_hub::desk::send(subscriber& to, millipede::payload bytes, bool may_be_lost) {
+    auto policy = may_be_lost ? hub_->server_.limits().overflow : millipede::overflow_policy::close;
+    hub_->server_.send(to.id, std::move(bytes), policy);
 }
 
 void local_hub::desk::finished(subscriber& served) {

@@ -27,7 +27,7 @@ class local_hub::desk final : public outlet {
           index{worker},
           hub_{&hub} {}
 
-    void send(subscriber& to, millipede::payload bytes) override;
+    void send(subscriber& to, millipede::payload bytes, bool may_be_lost) override;
     void finished(subscriber& served) override;
     void left(channel_key key, millipede::payload const& name, std::uint32_t count) override;
     void done(std::size_t bytes) override;
@@ -39,9 +39,9 @@ class local_hub::desk final : public outlet {
     /// Those whose question has not been answered, by their id: they may end meanwhile.
     std::unordered_map<std::uint64_t, subscriber*> asking;
     std::vector<watcher> watchers;
-    std::deque<std::string> broadcasts; ///< The first is under way.
-    bool walks = false;                 ///< There are any, and `walk` is running or will be called.
-    bool walk_begun = false;            ///< The registry's, for the first of them.
+    std::deque<std::string> broadcasts;                  ///< The first is under way.
+    bool walks = false;                                  ///< `walk` will be called.
+    bool walk_begun = false;                             ///< The registry's, for the first of them.
     millipede::single_writer<std::uint64_t> subscribers; ///< Of the channels that live here.
     /// Of messages on their way here, or waiting here for subscribers.
     std::atomic<std::size_t> waiting_bytes{0};

@@ -6,6 +6,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <new>
 #include <utility>
 
 namespace comet {
@@ -79,9 +80,21 @@ void local_hub::leave(subscriber& who) {
 
 void local_hub::decide(desk& home, question const& asked) {
     auto& there = *desks_[asked.who.worker()];
-    server_.post_to(there.index, [this, &there, decided = judge(home, asked)]() mutable {
-        carry_out(there, decided);
-    });
+    auto decided = judge(home, asked);
+    try {
+        if (!server_.post_to(there.index,
+                             [this, &there, decided]() mutable { carry_out(there, decided); }))
+            return;
+    } catch (std::bad_alloc const&) {
+        take_back(home, decided, asked.who.worker());
+        throw;
+    }
+    take_back(home, decided, asked.who.worker());
+}
+
+// Nobody will know of it.
+void local_hub::take_back(desk& home, verdict const& decided, std::uint32_t worker) {
+    if (decided.joins) count_gone(home, decided.key, text_of(decided.name), worker, 1);
 }
 
 local_hub::verdict local_hub::judge(desk& home, question const& asked) {
@@ -133,7 +146,7 @@ void local_hub::carry_out(desk& here, verdict& decided) {
     append_messages(text, who.frame(), objects, decided.opening.batch);
     if (ends) append_end(text, who.frame());
     who.from = decided.opening.from;
-    here.send(who, millipede::payload{millipede::as_bytes(text)});
+    here.send(who, millipede::payload{millipede::as_bytes(text)}, false);
     if (ends) return here.finished(who);
     here.present.join(who, decided.key, decided.name);
 }
@@ -214,17 +227,19 @@ bool local_hub::broadcast(std::string content) {
         broadcasts_.fetch_sub(all, std::memory_order_relaxed);
         return false;
     }
-    for (auto& each : desks_)
-        server_.post_to(each->index, [this, &home = *each, content] {
+    for (auto& each : desks_) {
+        bool posted = !server_.post_to(each->index, [this, &home = *each, content] {
             home.broadcasts.push_back(content);
-            if (!std::exchange(home.walks, true)) walk(home);
+            if (!home.walks) walk(home);
         });
+        if (!posted) broadcasts_.fetch_sub(1, std::memory_order_relaxed); // the server ends
+    }
     return true;
 }
 
 // Messages to many workers: as long as all have room for one more, as nobody knows whose is next.
 void local_hub::walk(desk& home) {
-    auto executor = server_.get_executor(home.index);
+    home.walks = false; // unless it will be called again: nobody else would, if that failed
     for (int count = 0; count < walk_slice && !home.broadcasts.empty(); ++count) {
         if (!std::exchange(home.walk_begun, true)) home.owned.begin_walk();
         if (!all_have_room()) {
@@ -232,6 +247,7 @@ void local_hub::walk(desk& home) {
             home.walk_timer->async_wait([this, &home](millipede::error_code code) {
                 if (!code) walk(home);
             });
+            home.walks = true;
             return;
         }
         if (auto* each = home.owned.next_in_walk()) {
@@ -242,8 +258,9 @@ void local_hub::walk(desk& home) {
         home.walk_begun = false;
         broadcasts_.fetch_sub(1, std::memory_order_relaxed);
     }
-    home.walks = !home.broadcasts.empty();
-    if (home.walks) boost::asio::post(executor, [this, &home] { walk(home); });
+    if (home.broadcasts.empty()) return;
+    boost::asio::post(server_.get_executor(home.index), [this, &home] { walk(home); });
+    home.walks = true;
 }
 
 bool local_hub::sign(std::string channel, std::uint32_t expires,

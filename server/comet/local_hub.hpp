@@ -60,6 +60,7 @@ class local_hub final : public hub {
     desk& desk_of(std::string_view channel) noexcept;
     void decide(desk& home, question const& asked);
     verdict judge(desk& home, question const& asked);
+    void take_back(desk& home, verdict const& decided, std::uint32_t worker);
     channel* obtain(desk& home, std::string_view name);
     bool has_room(channel const& interested) const noexcept;
     bool all_have_room() const noexcept;

@@ -492,7 +492,8 @@ class Publishing(CometTest):
         server = self.serve_comet()
         stream, _ = self.subscribe(server, "c", path="stream")
         client = self.http(server.admin)
-        body = b"9\r\ncname=c&c\r\n0A;extension=1\r\nontent=chu\r\n3\r\nnks\r\n0\r\nTrailer: x\r\n\r\n"
+        body = (b"9\r\ncname=c&c\r\n0A;extension=1\r\nontent=chu\r\n3\r\nnks\r\n"
+                b"0\r\nTrailer: x\r\n\r\n")
         head = b"POST /push HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
         for cut in range(0, len(head + body) + 1, 7):  # it comes in two pieces
             client.send((head + body)[:cut])
