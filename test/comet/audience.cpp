@@ -198,6 +198,10 @@ BOOST_AUTO_TEST_CASE(silence_ends_with_a_noop) {
     w.all.tick();
     BOOST_TEST(w.all.noops() == 3U);
     BOOST_TEST(stream.noop == 9);
+    stream.noop = 2147483647;
+    for (int second = 0; second < 3; ++second)
+        w.all.tick();
+    BOOST_TEST(stream.noop == -2147483647 - 1);
 }
 
 BOOST_AUTO_TEST_CASE(many_silent_ones_are_told_in_slices) {

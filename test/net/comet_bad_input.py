@@ -96,7 +96,7 @@ class BadInput(CometTest):
         client.close()
 
     def test_each_has_its_status(self):
-        server = self.serve_comet()
+        server = self.serve_comet(linger_timeout="10s")
         for text, status in REFUSED.items():
             for address in (server.front, server.admin):
                 self.check_refused(address, [text], status)
@@ -107,7 +107,7 @@ class BadInput(CometTest):
         self.assertEqual(server.counts()["refused_requests"], 2 * len(REFUSED) + 1)
 
     def test_cut_in_two(self):
-        server = self.serve_comet()
+        server = self.serve_comet(linger_timeout="10s")
         for text, status in REFUSED.items():
             if len(text) > 100 or text[0] < 32:
                 continue
@@ -116,7 +116,7 @@ class BadInput(CometTest):
 
     def test_a_refusal_is_not_lost_to_what_follows(self):
         """A close that leaves input unread would reset the connection, and the reply with it."""
-        server = self.serve_comet()
+        server = self.serve_comet(linger_timeout="30s")
         client = self.http(server.front)
         client.send(b"BREW /pot HTTP/1.1\r\n\r\n" + b"x" * 500_000)
         self.assertEqual(client.head().status, 501)

@@ -319,7 +319,6 @@ class Time(CometTest):
         self.assertGreater(time.monotonic() - begin, 0.9)
         self.assertEqual(jsonp.chunk(), b'f({"type":"noop","cname":"c","seq":7,"content":""});\n')
         self.assertEqual(stream.message(), data("c", 2147483647, "", "noop"))
-        self.assertEqual(stream.message(), data("c", -2147483648, "", "noop"))
         self.wait_subscribers(server, "c", 1)
         self.push(server, "c", "m")  # noops are not kept, and take no number
         self.assertEqual(json.loads(self.http(server.front).get("/sub?cname=c&seq=1").body),
@@ -617,7 +616,7 @@ class Publishing(CometTest):
                 lines.append(watcher.chunk().decode())
             return True
         self.assertTrue(seen("1 c\n"))
-        self.assertTrue(seen("1 c\n", 3))  # again and again, as long as it is there
+        self.assertTrue(seen("1 c\n", 2))  # again and again, as long as it is there
         self.assertEqual(lines[0], "1 before\n")
         self.assertTrue(seen("0 before\n"))
         stream.close()
