@@ -8,6 +8,8 @@ often as not.
 """
 
 import json
+import random
+import threading
 import time
 import unittest
 
@@ -297,6 +299,43 @@ class Numbers(CometTest):
                 self._collect(client, got)
             self.assertEqual(got, list(range(1, 61)))
         publisher.close()
+
+    def test_who_drops_and_resumes_misses_nothing_and_gets_nothing_twice(self):
+        """By any transport, dropped at any moment, in the midst of a message or of its request."""
+        dice = random.Random(1)
+        server = self.serve_comet(max_subscribers_per_channel=1000, channel_buffer_size=400)
+        total = 300
+        def publish():
+            publisher = HttpClient(server.admin)
+            for number in range(1, total + 1):
+                publisher.get(f"/push?cname=c&content=m{number}")
+            publisher.close()
+        def take(got, message):
+            self.assertEqual(message, data("c", len(got) + 1, f"m{len(got) + 1}"))
+            got.append(message["seq"])
+        def listen(got):
+            path = dice.choice(("sub", "stream", "sse"))
+            client = HttpClient(server.front)
+            client.ask(f"/{path}?cname=c&seq={len(got) + 1}")
+            if dice.random() < 0.2:
+                return client.reset()
+            client.head()
+            for _ in range(dice.randrange(8)):
+                if len(got) == total:
+                    break
+                body = json.loads(client.chunk().removeprefix(b"data: "))
+                for message in body if isinstance(body, list) else [body]:
+                    take(got, message)
+                if path == "sub":
+                    break
+            return client.reset() if dice.random() < 0.5 else client.close()
+        crowd = [[] for _ in range(10)]
+        thread = threading.Thread(target=publish)
+        thread.start()
+        while any(len(got) < total for got in crowd):
+            listen(dice.choice([got for got in crowd if len(got) < total]))
+        thread.join()
+        self.wait_subscribers(server, "c", 0)
 
     @staticmethod
     def _collect(client, got):
