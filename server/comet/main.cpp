@@ -21,8 +21,7 @@ using millipede::error_code;
 using millipede::log;
 
 // The handlers of a port, on the server itself or on a service of it.
-template <class Listener>
-void attach(Listener& listener, port& handlers) {
+void attach(admin::service& listener, port& handlers) {
     listener.on_open([&](http_connection& connection) { handlers.opened(connection); });
     listener.on_message([&](http_connection& connection, http_request const& request) {
         handlers.received(connection, request);

@@ -242,6 +242,21 @@ BOOST_AUTO_TEST_CASE(a_walk_meets_each_once) {
             if (auto* found = world.owned.find(gone)) world.owned.free(*found);
     });
     BOOST_TEST(std::count(order.begin(), order.end(), 'f') == 1);
+    // Nor to free the next one when it is newer than the walk, and an older one stands behind it.
+    life other;
+    other.owned.make("a");
+    other.tick();
+    other.owned.make("b");
+    other.tick();
+    other.owned.make("c");
+    other.owned.begin_walk();
+    BOOST_TEST(text_of(other.owned.next_in_walk()->name()) == "a");
+    other.tick(2); // to the phase of b
+    other.owned.make("new");
+    BOOST_TEST(text_of(other.owned.next_in_walk()->name()) == "b");
+    other.owned.free(*other.owned.find("new"));
+    BOOST_REQUIRE(other.owned.next_in_walk() == other.owned.find("c"));
+    BOOST_TEST(other.owned.next_in_walk() == nullptr);
     life empty;
     empty.owned.begin_walk();
     BOOST_TEST(empty.owned.next_in_walk() == nullptr);

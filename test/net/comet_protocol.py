@@ -388,6 +388,17 @@ class Time(CometTest):
             self.gone(server, channel)
         self.assertEqual(json.loads(self.admin(server, "info"))["channels"], 0)
 
+    def test_who_uses_a_channel_lengthens_its_life(self):
+        server = self.serve_comet()
+        for channel in ("polled", "refreshed", "pushed", "short"):
+            self.admin(server, "sign", cname=channel, expires=1)
+        self.http(server.front).get("/sub?cname=polled")
+        self.admin(server, "sign", cname="refreshed")
+        self.push(server, "pushed", "m")
+        self.gone(server, "short")
+        for channel in ("polled", "refreshed", "pushed"):
+            self.assertEqual(self.admin(server, "check", cname=channel), f'{{"{channel}": 1}}\n')
+
     def test_a_subscriber_that_leaves_is_counted_out(self):
         server = self.serve_comet()
         gone, _ = self.subscribe(server, "c")
