@@ -22,12 +22,16 @@ channel_event channel::add(message_type type, std::string_view content, std::uin
     channel_event made{type, next_, shared(message_object(type, name, next_, content)), {}};
     if (is_broadcast)
         made.next_seq = shared(message_object(message_type::next_seq, name, following(next_), ""));
-    if (!history_) history_ = std::make_unique<std::vector<kept_message>>();
-    history_->push_back({made.object, next_, is_broadcast});
-    if (2 * history_->size() >= 3 * std::size_t{buffer_size}) {
-        auto surplus = history_->size() - std::min<std::size_t>(history_->size(), buffer_size);
-        history_->erase(history_->begin(),
-                        history_->begin() + static_cast<std::ptrdiff_t>(surplus));
+    if (!history_) history_ = std::make_unique<history>();
+    auto& kept = history_->messages;
+    kept.push_back({made.object, next_, is_broadcast});
+    history_->bytes += kept.back().bytes();
+    if (2 * kept.size() >= 3 * std::size_t{buffer_size}) {
+        auto surplus = kept.size() - std::min<std::size_t>(kept.size(), buffer_size);
+        auto end = kept.begin() + static_cast<std::ptrdiff_t>(surplus);
+        for (auto each = kept.begin(); each != end; ++each)
+            history_->bytes -= each->bytes();
+        kept.erase(kept.begin(), end);
     }
     next_ = following(next_);
     return made;
@@ -52,7 +56,7 @@ channel_opening channel::open(sequence wanted) const {
         return opening;
     }
     if (wanted == next_ || !history_) return opening;
-    for (auto const& each : *history_) {
+    for (auto const& each : history_->messages) {
         if (!all && distance(wanted, each.number) < 0) continue;
         opening.objects.push_back(each.object);
         if (each.is_broadcast) opening.objects.push_back(next_seq(following(each.number)));

@@ -54,7 +54,9 @@ class channel {
     /// The number that the next message gets; the first one's is 1.
     sequence next() const noexcept { return next_; }
     /// How many messages it keeps.
-    std::size_t kept() const noexcept { return history_ ? history_->size() : 0; }
+    std::size_t kept() const noexcept { return history_ ? history_->messages.size() : 0; }
+    /// What these hold.
+    std::size_t kept_bytes() const noexcept { return history_ ? history_->bytes : 0; }
 
     /// A message: takes a number, and a place among those kept. \param content has been escaped.
     channel_event add(message_type type, std::string_view content, std::uint32_t buffer_size);
@@ -91,6 +93,12 @@ class channel {
         millipede::payload object;
         sequence number;
         bool is_broadcast;
+
+        std::size_t bytes() const noexcept { return object.size() + sizeof(kept_message) + 32; }
+    };
+    struct history {
+        std::vector<kept_message> messages; // oldest first
+        std::size_t bytes = 0;
     };
 
     hook by_deadline_;
@@ -100,7 +108,7 @@ class channel {
     sequence next_ = 1;
     boost::container::small_vector<interest, 1> interests_;
     std::unique_ptr<token> token_;
-    std::unique_ptr<std::vector<kept_message>> history_;
+    std::unique_ptr<history> history_;
     std::uint32_t idle_ = 0; ///< With subscribers: what is left to live. Without: until which tick.
 };
 

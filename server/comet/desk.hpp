@@ -22,10 +22,7 @@ class local_hub::desk final : public outlet {
     };
 
     desk(local_hub& hub, std::uint32_t worker)
-        : owned{hub.limits_, hub.channels_},
-          present{hub.limits_, *this},
-          index{worker},
-          hub_{&hub} {}
+        : owned{hub.limits_, hub.all_}, present{hub.limits_, *this}, index{worker}, hub_{&hub} {}
 
     void send(subscriber& to, millipede::payload bytes, bool may_be_lost) override;
     void finished(subscriber& served) override;

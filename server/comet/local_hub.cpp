@@ -206,7 +206,7 @@ bool local_hub::all_have_room() const noexcept {
 void local_hub::publish_now(desk& home, channel& to, message_type type, std::string_view content) {
     ++counters_.at(home.index, counted::published);
     home.owned.lift(to);
-    send_out(home, to, to.add(type, content, limits_.buffer_size));
+    send_out(home, to, home.owned.add(to, type, content));
 }
 
 void local_hub::send_out(desk& home, channel const& from, channel_event const& event) {
@@ -299,7 +299,7 @@ bool local_hub::clear(std::string channel, std::function<void(std::optional<sequ
                             [&home, channel = std::move(channel), answer = std::move(answer)] {
                                 auto* found = home.owned.find(channel);
                                 if (!found) return answer(std::nullopt);
-                                found->clear();
+                                home.owned.clear(*found);
                                 answer(found->next());
                             });
 }

@@ -46,7 +46,9 @@ class local_hub final : public hub {
     bool clear(std::string channel, std::function<void(std::optional<sequence>)> answer) override;
     bool look(std::string channel,
               std::function<void(std::optional<std::uint32_t>)> answer) override;
-    std::uint64_t channels() const override { return channels_.load(std::memory_order_relaxed); }
+    std::uint64_t channels() const override {
+        return all_.channels.load(std::memory_order_relaxed);
+    }
     std::uint64_t subscribers() const override;
     bool watch(millipede::connection_id watcher, bool chunked) override;
     void unwatch(millipede::connection_id watcher) override;
@@ -81,7 +83,7 @@ class local_hub final : public hub {
     comet_server& server_;
     channel_limits const limits_;
     tally& counters_;
-    std::atomic<std::uint32_t> channels_{0};
+    channel_totals all_;
     std::atomic<std::uint32_t> broadcasts_{0}; // that a worker has not done yet
     std::vector<std::unique_ptr<desk>> desks_; // one per worker, touched by it alone
 };

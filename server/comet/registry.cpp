@@ -14,9 +14,9 @@ constexpr std::uint32_t idle_max = 0x3fff'ffff;
 
 } // namespace
 
-registry::registry(channel_limits const& limits, std::atomic<std::uint32_t>& channels)
+registry::registry(channel_limits const& limits, channel_totals& all)
     : limits_{&limits},
-      all_channels_{&channels},
+      all_{&all},
       wheel_(wheel_size),
       phases_(std::max<std::uint32_t>(limits.channel_timeout, 1)) {}
 
@@ -30,8 +30,8 @@ channel* registry::find(std::string_view name) noexcept {
 }
 
 channel* registry::make(std::string_view name) {
-    if (all_channels_->fetch_add(1, std::memory_order_relaxed) >= limits_->channels_max) {
-        all_channels_->fetch_sub(1, std::memory_order_relaxed);
+    if (all_->channels.fetch_add(1, std::memory_order_relaxed) >= limits_->channels_max) {
+        all_->channels.fetch_sub(1, std::memory_order_relaxed);
         return nullptr;
     }
     try {
@@ -43,16 +43,30 @@ channel* registry::make(std::string_view name) {
         set_idle(channel, limits_->channel_timeout);
         return &channel;
     } catch (...) {
-        all_channels_->fetch_sub(1, std::memory_order_relaxed);
+        all_->channels.fetch_sub(1, std::memory_order_relaxed);
         throw;
     }
 }
 
 void registry::free(channel& ended) noexcept {
     if (walk_next_ == &ended) advance_walk();
-    all_channels_->fetch_sub(1, std::memory_order_relaxed);
+    all_->channels.fetch_sub(1, std::memory_order_relaxed);
+    clear(ended);
     auto name = ended.name(); // the key must outlive its entry
     channels_.erase(channels_.find(name));
+}
+
+channel_event registry::add(channel& to, message_type type, std::string_view content) {
+    bool full = all_->history_bytes.load(std::memory_order_relaxed) >= limits_->history_max;
+    auto before = to.kept_bytes();
+    auto event = to.add(type, content, full ? 0 : limits_->buffer_size);
+    all_->history_bytes.fetch_add(to.kept_bytes() - before, std::memory_order_relaxed); // wraps
+    return event;
+}
+
+void registry::clear(channel& forgetful) noexcept {
+    all_->history_bytes.fetch_sub(forgetful.kept_bytes(), std::memory_order_relaxed);
+    forgetful.clear();
 }
 
 void registry::lift(channel& used) noexcept {

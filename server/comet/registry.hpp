@@ -15,13 +15,19 @@
 
 namespace comet {
 
+/// What the registries of all workers have together.
+struct channel_totals {
+    std::atomic<std::uint32_t> channels{0};
+    std::atomic<std::size_t> history_bytes{0};
+};
+
 /// The channels that live on one worker: found by name, and freed when nobody has wanted them for
 /// long. Time is counted in ticks of a second; a tick costs what it frees, and a look at each
 /// channel once in 17 minutes, or when its time was to be over and has been lengthened. One thread.
 class registry {
   public:
-    /// \param channels how many there are, over all workers: they share the limit.
-    registry(channel_limits const& limits, std::atomic<std::uint32_t>& channels);
+    /// \param all over all workers, as are the limits.
+    registry(channel_limits const& limits, channel_totals& all);
     registry(registry const&) = delete;
     registry& operator=(registry const&) = delete;
     ~registry();
@@ -34,6 +40,10 @@ class registry {
     void free(channel& ended) noexcept;
     std::size_t size() const noexcept { return channels_.size(); }
 
+    /// A message for it. \param content has been escaped.
+    channel_event add(channel& to, message_type type, std::string_view content);
+    /// Has it forget its messages.
+    void clear(channel& forgetful) noexcept;
     /// Somebody has used it: it lives for `channel_timeout` at least.
     void lift(channel& used) noexcept;
     /// It lives for so many seconds without subscribers, be it less than before.
@@ -107,7 +117,7 @@ class registry {
     void skip_empty_phases() noexcept;
 
     channel_limits const* limits_;
-    std::atomic<std::uint32_t>* all_channels_;
+    channel_totals* all_;
     std::vector<deadline_list> wheel_;
     std::vector<phase_list> phases_; // by the tick that they were made in
     std::unordered_map<millipede::payload, channel, name_hasher, name_equal> channels_;

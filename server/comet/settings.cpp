@@ -49,7 +49,7 @@ setting seconds_setting(std::string name, std::string help, std::uint32_t& targe
 }
 
 void add_channel_settings(settings_table& table, comet::channel_limits& channels) {
-    table.add({"auth", "HOW", "subscribers need nothing or a token of /sign: none or token [none]",
+    table.add({"auth", "HOW", "subscribers need a token of /sign, or none [none]",
                [&](std::string const& text) {
                    if (text != "none" && text != "token")
                        throw std::invalid_argument{"'" + text + "' is neither none nor token"};
@@ -60,6 +60,11 @@ void add_channel_settings(settings_table& table, comet::channel_limits& channels
                             channels.subscribers_max, 1));
     table.add(count_setting("channel-buffer-size", "messages that a channel keeps",
                             channels.buffer_size, 0));
+    table.add({"history-max-bytes", "BYTES", "of messages that all channels keep [1073741824]",
+               [&](std::string const& text) {
+                   channels.history_max =
+                       static_cast<std::size_t>(parse_number(text, 0, std::uint64_t{1} << 44));
+               }});
     table.add(seconds_setting("channel-timeout", "free a channel without subscribers after TIME",
                               channels.channel_timeout, 0));
     table.add(seconds_setting("polling-timeout", "tell subscribers of TIME without a message",

@@ -29,7 +29,7 @@ std::vector<sequence> numbers(channel_opening const& opening) {
 // A registry whose freed channels are noted by name.
 struct life {
     channel_limits limits{.channels_max = 1000, .channel_timeout = 3};
-    std::atomic<std::uint32_t> all{0};
+    channel_totals all;
     registry owned{limits, all};
     std::string freed;
 
@@ -105,19 +105,46 @@ BOOST_AUTO_TEST_CASE(tokens) {
 
 BOOST_AUTO_TEST_CASE(there_are_so_many_and_no_more) {
     channel_limits limits{.channels_max = 3};
-    std::atomic<std::uint32_t> all{0};
+    channel_totals all;
     registry one{limits, all};
     registry other{limits, all};
     BOOST_TEST(one.make("a") != nullptr);
     BOOST_TEST(other.make("b") != nullptr);
     BOOST_TEST(one.make("c") != nullptr);
     BOOST_TEST(other.make("d") == nullptr);
-    BOOST_TEST(all == 3U);
+    BOOST_TEST(all.channels == 3U);
     BOOST_TEST(one.find("b") == nullptr);
     auto serial = one.find("a")->serial();
     one.free(*one.find("a"));
     BOOST_TEST(one.find("a") == nullptr);
     BOOST_TEST(one.make("a")->serial() != serial);
+}
+
+BOOST_AUTO_TEST_CASE(all_together_keep_so_much) {
+    channel_limits limits{.buffer_size = 4, .history_max = 5'000};
+    channel_totals all;
+    registry one{limits, all};
+    auto& c = *one.make("c");
+    std::string text(1'000, 'x');
+    for (int count = 0; count < 5; ++count)
+        one.add(c, message_type::data, text);
+    BOOST_TEST(c.kept() == 5U);
+    BOOST_TEST(all.history_bytes > 5'000U);
+    BOOST_TEST(all.history_bytes == c.kept_bytes());
+    auto& d = *one.make("d");
+    auto event = one.add(d, message_type::data, text); // is sent, and not kept
+    BOOST_TEST(event.number == 1);
+    BOOST_TEST(d.kept() == 0U);
+    one.add(c, message_type::data, text);
+    BOOST_TEST(c.kept() == 0U);
+    BOOST_TEST(all.history_bytes == 0U);
+    one.add(d, message_type::data, text);
+    one.add(c, message_type::data, text);
+    BOOST_TEST(d.kept() == 1U);
+    one.clear(d);
+    BOOST_TEST(all.history_bytes == c.kept_bytes());
+    one.free(c);
+    BOOST_TEST(all.history_bytes == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(nobody_wants_it_for_so_long) {
@@ -128,7 +155,7 @@ BOOST_AUTO_TEST_CASE(nobody_wants_it_for_so_long) {
     world.owned.lift(*world.owned.make("b"));
     world.tick();
     BOOST_TEST(world.freed == "a ");
-    BOOST_TEST(world.all == 1U);
+    BOOST_TEST(world.all.channels == 1U);
     world.tick(2);
     world.owned.lift(*world.owned.find("b"));
     world.tick(3);

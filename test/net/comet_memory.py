@@ -13,7 +13,7 @@ import os
 import time
 import unittest
 
-from harness import (SANITIZER, Client, Swarm, memory_of, raise_descriptor_limit, wait_until)
+from harness import SANITIZER, Swarm, memory_of, raise_descriptor_limit, wait_until
 from http_client import CometTest
 
 FEW = 1000
@@ -21,7 +21,7 @@ MANY = int(os.environ.get("MILLIPEDE_MEMORY_CONNECTIONS", "15000"))
 OWN_MAX = 400  # bytes
 SHARED_MAX = 128
 SLACK = 1000
-RING = 16_384  # newcomers until the worker's hand-over queue, made at start, is in memory as a whole
+RING = 16_384  # newcomers until the worker's hand-over queue, made at start, is all in memory
 
 
 def settled_memory(server):

@@ -232,6 +232,21 @@ class Numbers(CometTest):
         self.push(server, "c", "m")
         self.assertEqual([each["seq"] for each in self.poll(server, 1)], [2, 3])
 
+    def test_all_together_keep_so_much(self):
+        server = self.serve_comet(history_max_bytes=3000)
+        for number in (1, 2, 3):
+            self.push(server, "c", "x" * 1000)
+        stream, _ = self.subscribe(server, "d", path="stream")
+        self.push(server, "d", "not kept")
+        self.assertEqual(stream.message(), data("d", 1, "not kept"))
+        self.assertEqual(len(self.poll(server, 1, "c")), 3)
+        client, _ = self.subscribe(server, "d", 1)
+        self.wait_subscribers(server, "d", 2)
+        self.admin(server, "clear", cname="c")
+        self.push(server, "d", "kept")
+        self.assertEqual(client.message(), data("d", 2, "kept"))
+        self.assertEqual(self.poll(server, 1, "d"), [data("d", 2, "kept")])
+
     def test_the_number_stays_when_the_buffer_is_cleared(self):
         server = self.serve_comet()
         self.publish(server, 3)
