@@ -49,7 +49,7 @@ setting seconds_setting(std::string name, std::string help, std::uint32_t& targe
 }
 
 void add_channel_settings(settings_table& table, comet::channel_limits& channels) {
-    table.add({"auth", "HOW", "subscribers need a token of /sign, or none [none]",
+    table.add({"auth", "HOW", "token: subscribers need one, of /sign; or none [none]",
                [&](std::string const& text) {
                    if (text != "none" && text != "token")
                        throw std::invalid_argument{"'" + text + "' is neither none nor token"};
