@@ -105,7 +105,8 @@ void add_common_settings(settings_table& table, comet_settings& settings) {
     for (auto each : common->all()) {
         if (std::find(unused.begin(), unused.end(), each.name) != unused.end()) continue;
         if (each.name == "listen") each.name = "front";
-        table.add(std::move(each));
+        if (each.name == "admin") each.name = "ops"; // icomet's admin port is for publishers
+        if (!table.find(each.name)) table.add(std::move(each)); // else there is one of our own
     }
     table.at_end([common] { common->finish(); });
 }

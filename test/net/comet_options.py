@@ -62,7 +62,7 @@ class Options(CometTest):
     def test_help_and_version(self):
         status, out, err = run_to_end(NAME, "--help")
         self.assertEqual((status, err), (0, []))
-        self.assertLessEqual(len(out), 56)
+        self.assertLessEqual(len(out), 64)
         self.assertLessEqual(max(map(len, out)), 100)
         status, out, _ = run_to_end(NAME, "--version")
         self.assertEqual(status, 0)
