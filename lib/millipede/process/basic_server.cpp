@@ -315,11 +315,4 @@ error_code basic_server::post(connection_id id, std::unique_ptr<detail::mail> re
     return recipient->post(std::move(request));
 }
 
-error_code basic_server::post_to(std::uint32_t worker, std::unique_ptr<detail::mail> request) {
-    if (worker >= worker_count())
-        throw std::out_of_range{"post_to(): there is no worker " + std::to_string(worker)};
-    if (!started_) return errc::not_running;
-    return (*workers_)[worker].post(std::move(request));
-}
-
 } // namespace millipede

@@ -19,7 +19,6 @@
 #include <millipede/worker/greeting.hpp>
 #include <millipede/worker/group.hpp>
 #include <millipede/worker/group_errands.hpp>
-#include <millipede/worker/posted_function.hpp>
 #include <millipede/worker/protocol.hpp>
 #include <millipede/worker/tls_context.hpp>
 
@@ -31,7 +30,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -200,17 +198,6 @@ class basic_server {
     /// \overload
     error_code send(group const& room, payload const& message, overflow_policy policy);
 
-    /// Runs `f()` on the thread of a worker, by its index from 0: for what a program keeps per
-    /// worker. In the order of the calls of one thread, and of what it sends and posts to
-    /// connections of that worker. Destroyed without having run when the worker ends first. What it
-    /// throws is logged, and counted (`metrics().callback_failures`). Any thread.
-    /// \returns mailbox_full, not_running or success.
-    /// \throws std::bad_alloc; std::out_of_range when there is no such worker.
-    template <std::invocable F>
-    error_code post_to(std::uint32_t worker, F f) {
-        return post_to(worker, std::make_unique<detail::worker_function<F>>(std::move(f)));
-    }
-
     // The same with completion tokens of Asio's. Any thread. Handlers run on their associated
     // executor, or on `get_executor()`, which runs as long as `run()` does.
 
@@ -309,7 +296,6 @@ class basic_server {
     void abandon_start() noexcept;
     void end_workers(std::chrono::steady_clock::time_point offload_cut) noexcept;
     void report_end();
-    error_code post_to(std::uint32_t worker, std::unique_ptr<detail::mail> request);
     void require_own(group const& room) const;
     error_code change(group const& room, connection_id who, detail::membership_change::kind what);
     void begin_send(connection_id id, payload message, detail::completion_ptr<error_code> done);
