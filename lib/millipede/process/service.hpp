@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <utility>
 
 namespace millipede {
@@ -325,6 +326,20 @@ class service : public basic_service {
             using request = detail::posted_function<dispatcher_type, F>;
             return server_->post(id, std::make_unique<request>(id, std::move(f), *dispatcher_));
         }
+
+    /// Runs `f()` on the thread of a worker, by its index from 0: for what a program keeps per
+    /// worker. In the order of the calls of one thread, and of what it sends and posts to
+    /// connections of that worker. Destroyed without having run when the worker ends first. What it
+    /// throws is logged, and counted (`metrics().callback_failures`). Any thread.
+    /// \returns mailbox_full, not_running or success.
+    /// \throws std::bad_alloc; std::out_of_range when there is no such worker.
+    template <std::invocable F>
+    error_code post_to(std::uint32_t worker, F f) {
+        if (worker >= server_->worker_count())
+            throw std::out_of_range{"post_to(): there is no such worker"};
+        connection_id anybody{worker, 0, 0}; // names the worker alone
+        return server_->post(anybody, std::make_unique<detail::worker_function<F>>(std::move(f)));
+    }
 
   private:
     dispatcher_type& before_start(char const* what) {

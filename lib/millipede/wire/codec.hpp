@@ -71,6 +71,18 @@ concept codec = std::copy_constructible<T> &&
     self.encode(message, sink);
 };
 
+/// A codec whose next message depends on what went before on the same connection: it is asked with
+/// the connection's session, `decode(input, message, session)`, in place of the other form, and may
+/// note there what it has to know next time. Such a codec may also hand over something that is no
+/// bytes, `complete(0)`; then its handler, or the codec itself, must have changed the session or
+/// paused the connection, as it is asked again with the same input.
+template <class Codec, class Session>
+concept session_codec = codec<Codec> &&
+    requires(Codec const& self, std::span<std::byte const> input,
+             typename Codec::message_type& message, Session& session) {
+    { self.decode(input, message, session) } -> std::same_as<decode_result>;
+};
+
 /// What `Codec` can encode, its own messages or others.
 template <class Message, class Codec>
 concept encodable = requires(Codec const& self, Message const& message, counting_sink& sink) {

@@ -212,7 +212,7 @@ class dispatcher final : public protocol {
         std::uint32_t consumed = 0;
         for (;;) {
             message_type message{};
-            auto found = codec_.decode(input.subspan(consumed), message);
+            auto found = decode(typed, input.subspan(consumed), message);
             auto size = static_cast<std::uint32_t>(found.size);
             if (found.found == status::incomplete)
                 return {consumed, size, input_result::next::go_on};
@@ -271,6 +271,14 @@ class dispatcher final : public protocol {
     // Where its place is in a slot: behind the session.
     static constexpr std::size_t conversation_offset =
         is_nothing ? 0 : (sizeof(Session) + 7) / 8 * 8;
+
+    decode_result decode(connection_type& typed, std::span<std::byte const> input,
+                         message_type& message) const {
+        if constexpr (session_codec<Codec, Session>)
+            return codec_.decode(input, message, typed.session());
+        else
+            return codec_.decode(input, message);
+    }
 
     void end_conversation(connection_type& typed, basic_connection& base,
                           error_code const& reason) noexcept {

@@ -25,4 +25,15 @@ class posted_function final : public mail {
     Dispatcher const* speaker_;
 };
 
+/// A function on its way to a worker, for none of its connections.
+template <class F>
+class worker_function final : public mail {
+  public:
+    explicit worker_function(F f) : f_{std::move(f)} {}
+    void run(worker&) override { f_(); }
+
+  private:
+    F f_;
+};
+
 } // namespace millipede::detail

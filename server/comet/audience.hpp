@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "channel.hpp"
+#include "limits.hpp"
+#include "subscriber.hpp"
+
+#include <boost/intrusive/list.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+
+namespace comet {
+
+/// The name of a channel among all workers: where it lives, and its serial there.
+struct channel_key {
+    std::uint32_t worker = 0;
+    std::uint32_t serial = 0;
+
+    std::uint64_t value() const noexcept { return std::uint64_t{worker} << 32 | serial; }
+};
+
+/// The subscribers of one channel that are on one worker.
+struct audience {
+    using list = boost::intrusive::list<
+        subscriber,
+        boost::intrusive::member_hook<subscriber, subscriber::hook, &subscriber::by_channel>,
+        boost::intrusive::constant_time_size<false>>;
+
+    channel_key key;
+    millipede::payload name; ///< The channel's.
+    list present;
+};
+
+/// What audiences need of the world.
+class outlet {
+  public:
+    virtual ~outlet() = default;
+    /// Sends to a subscriber. \param may_be_lost the stream makes sense without it, when its peer
+    /// does not read
+    virtual void send(subscriber& to, millipede::payload bytes, bool may_be_lost) = 0;
+    /// Its reply is complete: the connection goes on, or ends, as its terms say.
+    virtual void finished(subscriber& served) = 0;
+    /// So many have left the audience of the channel: to be told where it lives.
+    virtual void left(channel_key key, millipede::payload const& name, std::uint32_t count) = 0;
+    /// Messages of so many bytes, which waited here, have been delivered.
+    virtual void done(std::size_t bytes) = 0;
+    /// There is more to do: calls `audiences::work` soon, when others have had their turn.
+    virtual void again() = 0;
+};
+
+/// All subscribers of one worker. Messages are delivered one after the other, and to so many
+/// subscribers at a time, so that the worker's other connections get their turn. A second of
+/// silence costs what it finds overdue. One thread.
+class audiences {
+  public:
+    audiences(channel_limits const& limits, outlet& out) noexcept : limits_{&limits}, out_{&out} {}
+    audiences(audiences const&) = delete;
+    audiences& operator=(audiences const&) = delete;
+
+    /// It waits for messages from its `from` on.
+    void join(subscriber& who, channel_key key, millipede::payload const& name);
+    /// Its connection has ended. Nothing when it is in no audience.
+    void leave(subscriber& who);
+
+    /// An event of a channel, behind those before it.
+    void take(channel_key key, channel_event event);
+    /// Goes on with what is waiting: a slice of it.
+    void work();
+    /// A second has passed.
+    void tick();
+
+    std::uint64_t delivered() const noexcept { return delivered_; }
+    std::uint64_t noops() const noexcept { return noops_; }
+
+  private:
+    struct task {
+        channel_key key;
+        channel_event event;
+    };
+    // The last bytes that were framed: most subscribers of a channel have the same framing.
+    struct framed {
+        framing frame;
+        std::string callback;
+        bool is_made = false;
+        millipede::payload bytes;
+    };
+    using silence_list = boost::intrusive::list<
+        subscriber,
+        boost::intrusive::member_hook<subscriber, subscriber::hook, &subscriber::by_silence>,
+        boost::intrusive::constant_time_size<false>>;
+
+    bool begin_next();
+    void deliver(std::uint32_t& budget);
+    void deliver(subscriber& to);
+    void end_task();
+    void tell_silent(std::uint32_t& budget);
+    void send_noop(subscriber& to);
+    void end_poll(subscriber& served);
+    void heard(subscriber& who) noexcept;
+    void drop_if_empty(audience& room);
+    millipede::payload bytes_for(subscriber const& to);
+
+    channel_limits const* limits_;
+    outlet* out_;
+    std::unordered_map<std::uint64_t, audience> rooms_;
+    silence_list by_silence_; // who was given something longest ago first
+    std::deque<task> tasks_;  // the first is under way when `room_` is set
+    audience* room_ = nullptr;
+    audience::list pending_;  // of that room, those who have not had the message yet
+    std::uint32_t ended_ = 0; // of that room, polls that it ended
+    framed last_{};
+    std::uint32_t now_ = 0;
+    bool is_working_ = false;
+    std::uint64_t delivered_ = 0;
+    std::uint64_t noops_ = 0;
+};
+
+} // namespace comet

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "message.hpp"
+#include "secret.hpp"
+
+#include <millipede/wire/payload.hpp>
+
+#include <boost/container/small_vector.hpp>
+#include <boost/intrusive/list_hook.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace comet {
+
+/// The text of a payload.
+inline std::string_view text_of(millipede::payload const& bytes) noexcept {
+    return {reinterpret_cast<char const*>(bytes.bytes().data()), bytes.size()};
+}
+
+/// What a channel has for its subscribers: made once, shared by all workers.
+struct channel_event {
+    message_type type = message_type::data;
+    sequence number = 0;
+    millipede::payload object{};   ///< In JSON.
+    millipede::payload next_seq{}; ///< What follows a broadcast, in JSON.
+
+    /// What it holds, for the bound of what waits for a worker.
+    std::size_t bytes() const noexcept { return object.size() + next_seq.size() + 256; }
+};
+
+/// What a new subscriber gets.
+struct channel_opening {
+    std::vector<millipede::payload> objects{}; ///< At once; empty: it waits.
+    bool batch = false;                        ///< They are an array, were it but one.
+    sequence from = 0;                         ///< The number of the next live message.
+};
+
+/// A channel, where it lives: its numbers, its last messages, its token, and how many subscribers
+/// it has on which worker. No times, which are the registry's. One thread.
+class channel {
+  public:
+    /// \param serial tells it from others of the same name, before and after it.
+    channel(millipede::payload name, std::uint32_t serial) noexcept
+        : name_{std::move(name)}, serial_{serial} {}
+
+    millipede::payload const& name() const noexcept { return name_; }
+    std::uint32_t serial() const noexcept { return serial_; }
+    /// The number that the next message gets; the first one's is 1.
+    sequence next() const noexcept { return next_; }
+    /// How many messages it keeps.
+    std::size_t kept() const noexcept { return history_ ? history_->messages.size() : 0; }
+    /// What these hold.
+    std::size_t kept_bytes() const noexcept { return history_ ? history_->bytes : 0; }
+
+    /// A message: takes a number, and a place among those kept. \param content has been escaped.
+    channel_event add(message_type type, std::string_view content, std::uint32_t buffer_size);
+    /// The last that its subscribers get.
+    channel_event closing() const;
+    /// Forgets its messages; the numbers go on.
+    void clear() noexcept { history_.reset(); }
+    /// What a subscriber gets who wants message `wanted` and those behind it.
+    channel_opening open(sequence wanted) const;
+    /// The oldest number that a client is told it may ask for: of ten messages at most.
+    sequence oldest() const noexcept;
+
+    /// Made when it is asked for first.
+    token const& own_token();
+    /// Whether `text` is its token; false when it has none.
+    bool admits(std::string_view text) const { return token_ && token_->matches(text); }
+
+    /// So many subscribers on one worker.
+    struct interest {
+        std::uint32_t worker;
+        std::uint32_t count;
+    };
+    std::span<interest const> interests() const noexcept { return {interests_}; }
+    std::uint32_t subscribers() const noexcept;
+    void joined(std::uint32_t worker);
+    void left(std::uint32_t worker, std::uint32_t count) noexcept;
+
+  private:
+    friend class registry;
+    using hook = boost::intrusive::list_member_hook<
+        boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+    struct kept_message {
+        millipede::payload object;
+        sequence number;
+        bool is_broadcast;
+
+        std::size_t bytes() const noexcept { return object.size() + sizeof(kept_message) + 32; }
+    };
+    struct history {
+        std::vector<kept_message> messages; // oldest first
+        std::size_t bytes = 0;
+    };
+
+    hook by_deadline_;
+    hook by_phase_;
+    millipede::payload name_;
+    std::uint32_t serial_;
+    sequence next_ = 1;
+    boost::container::small_vector<interest, 1> interests_;
+    std::unique_ptr<token> token_;
+    std::unique_ptr<history> history_;
+    std::uint32_t idle_ = 0; ///< With subscribers: what is left to live. Without: until which tick.
+};
+
+} // namespace comet

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "framing.hpp"
+
+#include "http_reply.hpp"
+
+namespace comet {
+namespace {
+
+constexpr std::string_view fields_of_all{"Expires: 0\r\nCache-Control: no-cache\r\n"};
+
+// The frame's page and the page around it come from different hosts of one domain; so both name
+// that domain as theirs, or else the one could not call the other.
+constexpr std::string_view iframe_begin{
+    "<html><head><meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\">"
+    "<meta http-equiv=\"Cache-Control\" content=\"no-store, no-cache\">"
+    "<meta http-equiv=\"Pragma\" content=\"no-cache\"><meta http-equiv=\"Expires\" content=\"0\">"
+    "<script type=\"text/javascript\">"
+    "try{var p=document.domain.split('.');"
+    "if(p.length>2&&!/^[0-9.]+$/.test(document.domain))document.domain=p.slice(-2).join('.');"
+    "}catch(e){}"
+    "</script></head><body>\n"};
+
+// In a script element "</" ends it; in a JSON string "<\/" means the same.
+void append_for_script(std::string& to, std::string_view object) {
+    for (std::size_t at = 0; at < object.size(); ++at) {
+        to += object[at];
+        if (object[at] != '<' || at + 1 == object.size()) continue;
+        if (object[at + 1] == '/') to += '\\';
+        if (object[at + 1] == '!') { // "<!--" as well has a meaning of its own there
+            to.pop_back();
+            to += "\\u003c";
+        }
+    }
+}
+
+void append_enclosed(std::string& to, transport how, std::string_view object) {
+    switch (how) {
+    case transport::sse:
+        to.append("data: ").append(object).append("\n\n");
+        break;
+    case transport::iframe:
+        to.append("<script>parent.icomet_cb(");
+        append_for_script(to, object);
+        to.append(");</script>\n");
+        break;
+    default:
+        to.append(object).append("\n");
+        break;
+    }
+}
+
+std::string poll_body(framing const& frame, std::span<std::string_view const> objects, bool batch) {
+    bool is_array = batch || objects.size() != 1;
+    std::string body;
+    if (!frame.callback.empty()) body.append(frame.callback).append("(");
+    if (is_array) body += '[';
+    for (std::size_t index = 0; index < objects.size(); ++index) {
+        if (index != 0) body += ',';
+        body.append(objects[index]);
+    }
+    if (is_array) body += ']';
+    if (!frame.callback.empty()) body.append(");");
+    body += '\n';
+    return body;
+}
+
+} // namespace
+
+std::string subscription_head(transport how, reply_terms const& terms) {
+    std::string fields{fields_of_all};
+    switch (how) {
+    case transport::sse:
+        fields.append("Content-Type: text/event-stream; charset=utf-8\r\n"
+                      "Access-Control-Allow-Origin: *\r\n");
+        break;
+    case transport::iframe:
+        fields.append("Content-Type: text/html; charset=utf-8\r\n");
+        break;
+    default:
+        fields.append("Content-Type: application/json; charset=utf-8\r\n");
+        break;
+    }
+    auto head = endless_head(fields, terms);
+    if (how == transport::iframe) append_chunk(head, terms.chunked, iframe_begin);
+    return head;
+}
+
+void append_messages(std::string& to, framing const& frame,
+                     std::span<std::string_view const> objects, bool batch) {
+    if (objects.empty()) return;
+    if (frame.how == transport::poll)
+        return append_chunk(to, frame.chunked, poll_body(frame, objects, batch));
+    for (auto object : objects) {
+        std::string enclosed;
+        append_enclosed(enclosed, frame.how, object);
+        append_chunk(to, frame.chunked, enclosed);
+    }
+}
+
+void append_end(std::string& to, framing const& frame) {
+    if (frame.chunked) to.append(last_chunk);
+}
+
+} // namespace comet

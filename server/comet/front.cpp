@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "front.hpp"
+
+#include "query.hpp"
+
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace comet {
+namespace {
+
+std::optional<transport> transport_at(std::string_view path) noexcept {
+    static constexpr std::array<std::pair<std::string_view, transport>, 5> places{
+        {{"/sub", transport::poll},
+         {"/poll", transport::poll},
+         {"/stream", transport::stream},
+         {"/sse", transport::sse},
+         {"/iframe", transport::iframe}}};
+    for (auto const& [place, how] : places)
+        if (place == path) return how;
+    return std::nullopt;
+}
+
+} // namespace
+
+void front::serve(http_connection& connection, http_request const& request,
+                  std::string const& path) {
+    if (auto how = transport_at(path))
+        subscribe(connection, request, *how);
+    else if (path == "/ping")
+        ping(connection, request);
+    else
+        reply_not_found(connection, request);
+}
+
+void front::subscribe(http_connection& connection, http_request const& request, transport how) {
+    if (request.method != http_method::get) {
+        count(connection, counted::wrong_methods);
+        return reply(connection, {.status = 405}, request.terms);
+    }
+    parameters given{request};
+    auto channel = given.text("cname");
+    auto callback = how == transport::poll ? given.text("cb") : std::string{};
+    if (!is_callback(callback) || channel.size() > limits_.name_max) {
+        count(connection, counted::bad_parameters);
+        return reply(connection, {.status = 400}, request.terms);
+    }
+    auto& who = connection.session();
+    who.busy = true;
+    who.endless = is_endless(how);
+    who.how = how;
+    who.terms = request.terms;
+    who.noop = given.number("noop");
+    if (!callback.empty()) who.callback = std::make_unique<std::string>(std::move(callback));
+    if (channels_.subscribe(who, std::move(channel), given.number("seq"), given.text("token")))
+        return;
+    who.busy = who.endless = false;
+    reply(connection, {.status = 503}, request.terms);
+}
+
+void front::ping(http_connection& connection, http_request const& request) {
+    auto callback = parameters{request}.find("cb").value_or("icomet_cb");
+    if (!is_callback(callback)) {
+        count(connection, counted::bad_parameters);
+        return reply(connection, {.status = 400}, request.terms);
+    }
+    auto body = std::move(callback);
+    body.append("({\"type\":\"ping\",\"sub_timeout\":");
+    body.append(std::to_string(limits_.polling_timeout)).append("});\n");
+    reply(connection, {.content_type = "text/html; charset=ISO-8859-1", .body = std::move(body)},
+          request.terms);
+}
+
+} // namespace comet

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "message.hpp"
+#include "subscriber.hpp"
+
+#include <millipede/base/connection_id.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace comet {
+
+/// What a client needs to subscribe to a channel with a token.
+struct signature {
+    sequence oldest = 0;       ///< The number from which it can have what was sent.
+    std::string token{};       ///< 32 hexadecimal digits.
+    std::uint32_t expires = 0; ///< Seconds that the channel waits for it.
+};
+
+/// What becomes of a message that is to be published.
+enum class publish_result : std::uint8_t {
+    taken,         ///< It has its number, and is on its way.
+    channels_full, ///< It would have needed a channel more than there may be.
+    busy,          ///< Too much is on its way to a worker with subscribers: nobody gets it.
+};
+
+/// Where channels live, as the two ports see it. This process's workers stand behind it, or may
+/// stand a bus that connects several processes.
+///
+/// What it answers, it answers by calling the function it was given, on a thread of its own choice
+/// (a worker's), once; not at all when the server ends before. All functions return false, and call
+/// nothing, when too much waits already. Any worker's thread, unless said otherwise.
+class hub {
+  public:
+    virtual ~hub() = default;
+
+    /// Subscribes a connection whose `how`, `terms`, `callback` and `noop` have been set;
+    /// everything that it gets from now on comes from here, until it is not `busy` any more. Its
+    /// own thread.
+    virtual bool subscribe(subscriber& who, std::string channel, sequence wanted,
+                           std::string shown_token) = 0;
+    /// Its connection has ended. Its own thread; for any connection.
+    virtual void leave(subscriber& who) = 0;
+
+    /// A message for a channel, which is made when there is none. \param content escaped for JSON
+    virtual bool publish(std::string channel, std::string content,
+                         std::function<void(publish_result)> answer) = 0;
+    /// A message for all channels. What is published behind it may overtake it where there are
+    /// many.
+    virtual bool broadcast(std::string content) = 0;
+    /// A token; none when there are too many channels. \param expires seconds; 0: as configured
+    virtual bool sign(std::string channel, std::uint32_t expires,
+                      std::function<void(std::optional<signature>)> answer) = 0;
+    /// Ends a channel and its subscribers' replies. Answers its next number, if there is one.
+    virtual bool close(std::string channel,
+                       std::function<void(std::optional<sequence>)> answer) = 0;
+    /// Has it forget its messages. Answers as `close`.
+    virtual bool clear(std::string channel,
+                       std::function<void(std::optional<sequence>)> answer) = 0;
+    /// How many subscribers it has; none when it does not exist.
+    virtual bool look(std::string channel,
+                      std::function<void(std::optional<std::uint32_t>)> answer) = 0;
+
+    /// How many there are, of all workers.
+    virtual std::uint64_t channels() const = 0;
+    virtual std::uint64_t subscribers() const = 0;
+
+    /// Tells a connection when channels come, stay and go, a line each. \param chunked as chunks
+    virtual bool watch(millipede::connection_id watcher, bool chunked) = 0;
+    virtual void unwatch(millipede::connection_id watcher) = 0;
+};
+
+} // namespace comet

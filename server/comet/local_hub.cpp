@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "local_hub.hpp"
+
+#include "desk.hpp"
+#include "http_reply.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <new>
+#include <utility>
+
+namespace comet {
+namespace {
+
+using namespace std::chrono_literals;
+
+// So many broadcasts may wait, over all workers: each is a walk over all channels.
+constexpr std::uint32_t broadcasts_max = 1'024;
+
+// So many channels get a broadcast before others have their turn.
+constexpr int walk_slice = 256;
+
+// Until a broadcast looks again whether there is room for more messages.
+constexpr auto walk_pause = 5ms;
+
+} // namespace
+
+local_hub::local_hub(comet_server& server, channel_limits const& limits, tally& counters)
+    : server_{server}, limits_{limits}, counters_{counters} {
+    for (std::uint32_t worker = 0; worker < server.worker_count(); ++worker)
+        desks_.push_back(std::make_unique<desk>(*this, worker));
+}
+
+local_hub::~local_hub() = default;
+
+void local_hub::start() {
+    for (auto& each : desks_) {
+        each->tick_timer.emplace(server_.get_executor(each->index));
+        each->walk_timer.emplace(server_.get_executor(each->index));
+        server_.post_to(each->index, [this, &each] {
+            each->next_tick = std::chrono::steady_clock::now() + 1s;
+            await_tick(*each);
+        });
+    }
+}
+
+local_hub::desk& local_hub::desk_of(std::string_view channel) noexcept {
+    return *desks_[name_hash(channel) % desks_.size()];
+}
+
+std::uint64_t local_hub::subscribers() const {
+    std::uint64_t total = 0;
+    for (auto const& each : desks_)
+        total += each->subscribers.load();
+    return total;
+}
+
+// ---------------------------------------------------------------- subscribers
+
+bool local_hub::subscribe(subscriber& who, std::string channel, sequence wanted,
+                          std::string shown_token) {
+    auto& home = desk_of(channel);
+    auto& here = *desks_[who.id.worker()];
+    question asked{std::move(channel), wanted, std::move(shown_token), who.id, is_endless(who.how)};
+    here.asking.emplace(who.id.value(), &who);
+    who.is_asking = true;
+    bool posted = !server_.post_to(
+        home.index, [this, &home, asked = std::move(asked)] { decide(home, asked); });
+    if (!posted) leave(who);
+    return posted;
+}
+
+void local_hub::leave(subscriber& who) {
+    auto& here = *desks_[who.id.worker()];
+    if (std::exchange(who.is_asking, false))
+        here.asking.erase(who.id.value()); // the verdict finds nobody, and takes the count back
+    else
+        here.present.leave(who);
+}
+
+void local_hub::decide(desk& home, question const& asked) {
+    auto& there = *desks_[asked.who.worker()];
+    auto decided = judge(home, asked);
+    try {
+        if (!server_.post_to(there.index,
+                             [this, &there, decided]() mutable { carry_out(there, decided); }))
+            return;
+    } catch (std::bad_alloc const&) {
+        take_back(home, decided, asked.who.worker());
+        throw;
+    }
+    take_back(home, decided, asked.who.worker());
+}
+
+// Nobody will know of it.
+void local_hub::take_back(desk& home, verdict const& decided, std::uint32_t worker) {
+    if (decided.joins) count_gone(home, decided.key, text_of(decided.name), worker, 1);
+}
+
+local_hub::verdict local_hub::judge(desk& home, question const& asked) {
+    verdict decided{.who = asked.who};
+    auto refuse = [&](counted what, message_type type, std::string_view why) {
+        ++counters_.at(home.index, what);
+        auto object = message_object(type, asked.channel, 0, why);
+        decided.opening.objects.push_back(millipede::payload{millipede::as_bytes(object)});
+        return std::move(decided);
+    };
+    auto* found = home.owned.find(asked.channel);
+    if (!found && !limits_.needs_token) {
+        found = obtain(home, asked.channel);
+        if (!found)
+            return refuse(counted::channels_full, message_type::too_many, "Too many channels");
+    }
+    if (!found || (limits_.needs_token && !found->admits(asked.shown_token)))
+        return refuse(counted::bad_tokens, message_type::bad_token, "Token error");
+    if (found->subscribers() >= limits_.subscribers_max)
+        return refuse(counted::subscribers_full, message_type::too_many, "Too many subscribers");
+    home.owned.lift(*found);
+    decided.opening = found->open(asked.wanted);
+    decided.joins = asked.endless || decided.opening.objects.empty();
+    if (decided.joins) {
+        decided.key = {home.index, found->serial()};
+        decided.name = found->name();
+        home.owned.joined(*found, asked.who.worker());
+        ++home.subscribers;
+    }
+    return decided;
+}
+
+void local_hub::carry_out(desk& here, verdict& decided) {
+    auto found = here.asking.find(decided.who.value());
+    if (found == here.asking.end()) {
+        if (decided.joins) here.left(decided.key, decided.name, 1);
+        return;
+    }
+    auto& who = *found->second;
+    here.asking.erase(found);
+    who.is_asking = false;
+    bool ends = !decided.joins;
+    if (!who.terms.chunked)
+        who.terms.keep_alive = false; // the end of the stream is that of the reply
+    auto text = subscription_head(who.how, who.terms);
+    std::vector<std::string_view> objects;
+    for (auto const& each : decided.opening.objects)
+        objects.push_back(text_of(each));
+    append_messages(text, who.frame(), objects, decided.opening.batch);
+    if (ends) append_end(text, who.frame());
+    who.from = decided.opening.from;
+    here.send(who, millipede::payload{millipede::as_bytes(text)}, false);
+    if (ends) return here.finished(who);
+    here.present.join(who, decided.key, decided.name);
+}
+
+void local_hub::count_gone(desk& home, channel_key key, std::string_view name, std::uint32_t worker,
+                           std::uint32_t count) {
+    auto* found = home.owned.find(name);
+    if (!found || found->serial() != key.serial) return; // closed: counted there
+    home.subscribers -= count;
+    home.owned.left(*found, worker, count);
+}
+
+// ---------------------------------------------------------------- channels
+
+channel* local_hub::obtain(desk& home, std::string_view name) {
+    auto* found = home.owned.find(name);
+    if (found) return found;
+    found = home.owned.make(name);
+    if (found) announce(home, *found, true);
+    return found;
+}
+
+bool local_hub::publish(std::string channel, std::string content,
+                        std::function<void(publish_result)> answer) {
+    auto& home = desk_of(channel);
+    return !server_.post_to(home.index, [this, &home, channel = std::move(channel),
+                                         content = std::move(content), answer = std::move(answer)] {
+        auto* found = obtain(home, channel);
+        if (!found) {
+            ++counters_.at(home.index, counted::channels_full);
+            return answer(publish_result::channels_full);
+        }
+        if (!has_room(*found)) {
+            ++counters_.at(home.index, counted::publish_refused);
+            return answer(publish_result::busy);
+        }
+        answer(publish_result::taken);
+        publish_now(home, *found, message_type::data, content);
+    });
+}
+
+bool local_hub::has_room(channel const& interested) const noexcept {
+    for (auto const& each : interested.interests())
+        if (desks_[each.worker]->waiting_bytes.load(std::memory_order_relaxed) >=
+            limits_.waiting_max)
+            return false;
+    return true;
+}
+
+bool local_hub::all_have_room() const noexcept {
+    for (auto const& each : desks_)
+        if (each->waiting_bytes.load(std::memory_order_relaxed) >= limits_.waiting_max)
+            return false;
+    return true;
+}
+
+void local_hub::publish_now(desk& home, channel& to, message_type type, std::string_view content) {
+    ++counters_.at(home.index, counted::published);
+    home.owned.lift(to);
+    send_out(home, to, home.owned.add(to, type, content));
+}
+
+void local_hub::send_out(desk& home, channel const& from, channel_event const& event) {
+    channel_key key{home.index, from.serial()};
+    for (auto const& each : from.interests()) {
+        auto& there = *desks_[each.worker];
+        there.waiting_bytes.fetch_add(event.bytes(), std::memory_order_relaxed);
+        bool posted =
+            !server_.post_to(there.index, [&there, key, event] { there.present.take(key, event); });
+        // It ends, and its subscribers with it.
+        if (!posted) there.waiting_bytes.fetch_sub(event.bytes(), std::memory_order_relaxed);
+    }
+}
+
+bool local_hub::broadcast(std::string content) {
+    auto all = static_cast<std::uint32_t>(desks_.size());
+    if (broadcasts_.fetch_add(all, std::memory_order_relaxed) >= broadcasts_max) {
+        broadcasts_.fetch_sub(all, std::memory_order_relaxed);
+        return false;
+    }
+    for (auto& each : desks_) {
+        bool posted = !server_.post_to(each->index, [this, &home = *each, content] {
+            home.broadcasts.push_back(content);
+            if (!home.walks) walk(home);
+        });
+        if (!posted) broadcasts_.fetch_sub(1, std::memory_order_relaxed); // the server ends
+    }
+    return true;
+}
+
+// Messages to many workers: as long as all have room for one more, as nobody knows whose is next.
+void local_hub::walk(desk& home) {
+    home.walks = false; // unless it will be called again: nobody else would, if that failed
+    for (int count = 0; count < walk_slice && !home.broadcasts.empty(); ++count) {
+        if (!std::exchange(home.walk_begun, true)) home.owned.begin_walk();
+        if (!all_have_room()) {
+            home.walk_timer->expires_after(walk_pause);
+            home.walk_timer->async_wait([this, &home](millipede::error_code code) {
+                if (!code) walk(home);
+            });
+            home.walks = true;
+            return;
+        }
+        if (auto* each = home.owned.next_in_walk()) {
+            publish_now(home, *each, message_type::broadcast, home.broadcasts.front());
+            continue;
+        }
+        home.broadcasts.pop_front();
+        home.walk_begun = false;
+        broadcasts_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    if (home.broadcasts.empty()) return;
+    boost::asio::post(server_.get_executor(home.index), [this, &home] { walk(home); });
+    home.walks = true;
+}
+
+bool local_hub::sign(std::string channel, std::uint32_t expires,
+                     std::function<void(std::optional<signature>)> answer) {
+    auto& home = desk_of(channel);
+    return !server_.post_to(home.index, [this, &home, channel = std::move(channel), expires,
+                                         answer = std::move(answer)] {
+        auto* found = obtain(home, channel);
+        if (!found) {
+            ++counters_.at(home.index, counted::channels_full);
+            return answer(std::nullopt);
+        }
+        auto seconds = expires == 0 ? limits_.channel_timeout : expires;
+        home.owned.set_idle(*found, seconds);
+        answer(signature{found->oldest(), found->own_token().text(), seconds});
+    });
+}
+
+bool local_hub::close(std::string channel, std::function<void(std::optional<sequence>)> answer) {
+    auto& home = desk_of(channel);
+    return !server_.post_to(
+        home.index, [this, &home, channel = std::move(channel), answer = std::move(answer)] {
+            auto* found = home.owned.find(channel);
+            if (!found) return answer(std::nullopt);
+            answer(found->next());
+            send_out(home, *found, found->closing());
+            home.subscribers -= found->subscribers();
+            end(home, *found);
+            home.owned.free(*found);
+        });
+}
+
+bool local_hub::clear(std::string channel, std::function<void(std::optional<sequence>)> answer) {
+    auto& home = desk_of(channel);
+    return !server_.post_to(home.index,
+                            [&home, channel = std::move(channel), answer = std::move(answer)] {
+                                auto* found = home.owned.find(channel);
+                                if (!found) return answer(std::nullopt);
+                                home.owned.clear(*found);
+                                answer(found->next());
+                            });
+}
+
+bool local_hub::look(std::string channel,
+                     std::function<void(std::optional<std::uint32_t>)> answer) {
+    auto& home = desk_of(channel);
+    return !server_.post_to(home.index,
+                            [&home, channel = std::move(channel), answer = std::move(answer)] {
+                                auto* found = home.owned.find(channel);
+                                if (!found) return answer(std::nullopt);
+                                answer(found->subscribers());
+                            });
+}
+
+// ---------------------------------------------------------------- presence
+
+void local_hub::end(desk& home, channel& ended) {
+    announce(home, ended, false);
+}
+
+void local_hub::announce(desk& home, channel const& whose, bool is_there) {
+    if (home.watchers.empty()) return;
+    auto line = std::string{is_there ? "1 " : "0 "};
+    line.append(json_completed(text_of(whose.name()))).append("\n");
+    std::string chunk;
+    append_chunk(chunk, true, line);
+    millipede::payload plain{millipede::as_bytes(line)};
+    millipede::payload chunked{millipede::as_bytes(chunk)};
+    for (auto const& each : home.watchers)
+        server_.send(each.id, each.chunked ? chunked : plain);
+}
+
+bool local_hub::watch(millipede::connection_id watcher, bool chunked) {
+    for (auto& each : desks_)
+        server_.post_to(each->index, [&home = *each, watcher, chunked] {
+            home.watchers.push_back({watcher, chunked});
+        });
+    return true;
+}
+
+void local_hub::unwatch(millipede::connection_id watcher) {
+    for (auto& each : desks_)
+        server_.post_to(each->index, [&home = *each, watcher] {
+            std::erase_if(home.watchers, [&](auto const& one) { return one.id == watcher; });
+        });
+}
+
+// ---------------------------------------------------------------- time
+
+void local_hub::await_tick(desk& each) {
+    each.tick_timer->expires_at(each.next_tick);
+    each.tick_timer->async_wait([this, &each](millipede::error_code code) {
+        if (code) return;
+        each.next_tick += 1s;
+        await_tick(each); // before anything that might fail
+        tick(each);
+    });
+}
+
+void local_hub::tick(desk& each) {
+    each.owned.tick([&](channel& expired) { end(each, expired); });
+    if (!each.watchers.empty())
+        each.owned.for_each_in_phase([&](channel const& one) { announce(each, one, true); });
+    each.present.tick();
+    counters_.at(each.index, counted::noops) = each.present.noops();
+}
+
+} // namespace comet

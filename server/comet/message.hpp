@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace comet {
+
+/// The number of a message in its channel, or the next one that somebody wants: 32 bits that wrap.
+using sequence = std::int32_t;
+
+/// How far `later` is behind `earlier`; negative when it is the other way round. Right as long as
+/// they are less than 2^31 apart.
+inline std::int32_t distance(sequence earlier, sequence later) noexcept {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(later) -
+                                     static_cast<std::uint32_t>(earlier));
+}
+
+/// The one behind it.
+inline sequence following(sequence number) noexcept {
+    return static_cast<sequence>(static_cast<std::uint32_t>(number) + 1);
+}
+
+/// What subscribers get.
+enum class message_type : std::uint8_t {
+    data,      ///< Of the channel.
+    broadcast, ///< Of all channels.
+    noop,      ///< There was nothing for long.
+    next_seq,  ///< The number of the next message.
+    close,     ///< The channel has been closed.
+    bad_token, ///< "401"
+    too_many,  ///< "429"
+};
+
+/// The text of a JSON string, without its quotation marks: everything escaped that must be.
+std::string json_escaped(std::string_view text);
+
+/// The same for what is escaped already, but for control characters, which no JSON string may have.
+std::string json_completed(std::string_view escaped);
+
+/// The one form of all messages: `{"type":"data","cname":"C","seq":1,"content":"S"}`.
+/// \param content has been escaped; `channel` has not.
+std::string message_object(message_type type, std::string_view channel, sequence number,
+                           std::string_view content);
+
+} // namespace comet

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "settings.hpp"
+
+#include "common/command_line.hpp"
+#include "common/duration.hpp"
+#include "icomet_conf.hpp"
+
+#include <millipede/base/connection_id.hpp>
+#include <millipede/base/listen_address.hpp>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <stdexcept>
+#include <string_view>
+
+namespace {
+
+constexpr std::uint32_t count_max = 1'000'000'000;
+constexpr std::chrono::hours seconds_max{24};
+
+// Of no use where peers are to be silent and send requests.
+constexpr std::array<std::string_view, 6> unused{"heartbeat-interval", "messages-per-second",
+                                                 "messages-burst",     "bytes-per-second",
+                                                 "bytes-burst",        "over-rate"};
+
+setting count_setting(std::string name, std::string help, std::uint32_t& target,
+                      std::uint32_t least) {
+    help += " [" + std::to_string(target) + "]";
+    return {std::move(name), "N", std::move(help), [&target, least](std::string const& text) {
+                target = static_cast<std::uint32_t>(parse_number(text, least, count_max));
+            }};
+}
+
+// In whole seconds, as icomet counts.
+setting seconds_setting(std::string name, std::string help, std::uint32_t& target,
+                        std::uint32_t least) {
+    help += " [" + std::to_string(target) + "s]";
+    return {std::move(name), "TIME", std::move(help), [&target, least](std::string const& text) {
+                auto time = parse_duration(text).value;
+                auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+                if (seconds != time || seconds > seconds_max || seconds.count() < least)
+                    throw std::invalid_argument{"'" + text + "' is not in " +
+                                                std::to_string(least) +
+                                                "s to 24h, in whole "
+                                                "seconds"};
+                target = static_cast<std::uint32_t>(seconds.count());
+            }};
+}
+
+void add_channel_settings(settings_table& table, comet::channel_limits& channels) {
+    table.add({"auth", "HOW", "token: subscribers need one, of /sign; or none [none]",
+               [&](std::string const& text) {
+                   if (text != "none" && text != "token")
+                       throw std::invalid_argument{"'" + text + "' is neither none nor token"};
+                   channels.needs_token = text == "token";
+               }});
+    table.add(count_setting("max-channels", "channels in all", channels.channels_max, 1));
+    table.add(count_setting("max-subscribers-per-channel", "of one channel",
+                            channels.subscribers_max, 1));
+    table.add(count_setting("channel-buffer-size", "messages that a channel keeps",
+                            channels.buffer_size, 0));
+    table.add({"history-max-bytes", "BYTES", "of messages that all channels keep [1073741824]",
+               [&](std::string const& text) {
+                   channels.history_max =
+                       static_cast<std::size_t>(parse_number(text, 0, std::uint64_t{1} << 44));
+               }});
+    table.add(seconds_setting("channel-timeout", "free a channel without subscribers after TIME",
+                              channels.channel_timeout, 0));
+    table.add(seconds_setting("polling-timeout", "tell subscribers of TIME without a message",
+                              channels.polling_timeout, 1));
+}
+
+void add_http_settings(settings_table& table, comet::http_codec::limits& http) {
+    auto bytes = [&](std::string name, std::string help, std::uint32_t& target,
+                     std::uint32_t least) {
+        help += " [" + std::to_string(target) + "]";
+        table.add(
+            {std::move(name), "BYTES", std::move(help), [&target, least](std::string const& text) {
+                 target = static_cast<std::uint32_t>(parse_number(text, least, 1U << 30));
+             }});
+    };
+    bytes("head-max", "a request's line and fields", http.head_max, 256);
+    bytes("body-max", "a request's body", http.body_max, 0);
+}
+
+void add_gate_settings(settings_table& table, comet_settings& settings) {
+    table.add(
+        {"admin", "ADDR:PORT", "where to publish [127.0.0.1:8000]", [&](std::string const& text) {
+             millipede::parse_listen_address(text);
+             settings.admin = text;
+         }});
+    // icomet's file may have rules, too; those of a stronger source replace them.
+    auto begin = [&] { settings.gate = {}; };
+    table.add({"admin-allow", "ADDR", "who may publish: an IPv4 address, the beginning of one, all",
+               [&](std::string const& text) { settings.gate.allow(text); }, begin});
+    table.add({"admin-deny", "ADDR", "and who may not; with no rule at all, everybody may",
+               [&](std::string const& text) { settings.gate.deny(text); }, nullptr});
+}
+
+// All that other servers have, but for what would mean nothing here.
+void add_common_settings(settings_table& table, comet_settings& settings) {
+    auto common = std::make_shared<settings_table>();
+    add_server_settings(*common, settings.limits);
+    for (auto each : common->all()) {
+        if (std::find(unused.begin(), unused.end(), each.name) != unused.end()) continue;
+        if (each.name == "listen") each.name = "front";
+        if (each.name == "admin") each.name = "ops"; // icomet's admin port is for publishers
+        if (!table.find(each.name)) table.add(std::move(each)); // else there is one of our own
+    }
+    table.at_end([common] { common->finish(); });
+}
+
+// Each connection may have one question, one answer and one farewell on their way to one worker;
+// messages have a bound of their own.
+void size_mailboxes(comet_settings& settings) {
+    constexpr std::uint64_t room_for_messages = 524'288;
+    constexpr std::uint64_t room_unless_told = 4'194'304;
+    constexpr std::uint64_t room_max = 1U << 28;
+    auto& limits = settings.limits;
+    auto workers = limits.workers == 0 ? millipede::connection_id::workers_max : limits.workers;
+    auto connections = std::uint64_t{workers} * limits.connections_per_worker;
+    auto room = connections == 0 ? room_unless_told : 3 * connections + room_for_messages;
+    limits.mailbox_capacity = static_cast<std::uint32_t>(std::min(room, room_max));
+}
+
+} // namespace
+
+bool read_comet_settings(comet_settings& settings, int argc, char const* const* argv) {
+    settings_table table;
+    add_gate_settings(table, settings);
+    add_channel_settings(table, settings.channels);
+    add_http_settings(table, settings.http);
+    table.add({"pid-file", "FILE", "write the process's number there; refuse when it exists",
+               [&](std::string const& text) { settings.pid_file = text; }});
+    add_common_settings(table, settings);
+    foreign_file icomet{
+        "icomet-conf", "icomet's own file; --config and the command line win",
+        [&](std::string const& file) { settings.warnings = apply_icomet_conf(file, settings); }};
+    program about{"millipede-comet", MILLIPEDE_VERSION,
+                  "Pushes messages to browsers over HTTP: icomet's server, wire-compatible."};
+    if (!read_settings(about, {icomet}, table, argc, argv)) return false;
+    auto& channels = settings.channels;
+    if (channels.channel_timeout == 0) // as icomet does it
+        channels.channel_timeout = std::max(channels.polling_timeout / 2, 1U);
+    size_mailboxes(settings);
+    return true;
+}

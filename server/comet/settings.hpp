@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "address_gate.hpp"
+#include "http_codec.hpp"
+#include "limits.hpp"
+
+#include <millipede/base/options.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+/// All that can be set on millipede-comet.
+struct comet_settings {
+    // Subscribers are silent for as long as they live: the system asks after those who are gone.
+    millipede::options limits{
+        .listen = {"0.0.0.0:8100"},
+        .idle_timeout = std::chrono::milliseconds{0},
+        .message_timeout = std::chrono::seconds{30},
+        .keepalive_idle = std::chrono::minutes{1},
+        .keepalive_interval = std::chrono::seconds{15},
+        .keepalive_probes = 4,
+    };
+    millipede::listen_options admin{"127.0.0.1:8000"};
+    comet::channel_limits channels{};
+    comet::http_codec::limits http{};
+    comet::address_gate gate{};
+    std::filesystem::path pid_file{};    ///< Empty: none.
+    std::vector<std::string> warnings{}; ///< About files; to be logged at start.
+};
+
+/// From the command line and the files it names. \returns false when there is nothing to run.
+/// \throws usage_error
+bool read_comet_settings(comet_settings& settings, int argc, char const* const* argv);

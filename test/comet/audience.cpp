@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "audience.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <deque>
+#include <map>
+#include <string>
+
+BOOST_AUTO_TEST_SUITE(audience)
+
+namespace {
+
+using namespace comet;
+
+constexpr channel_key here{0, 1};
+
+millipede::payload shared(std::string_view text) {
+    return millipede::payload{millipede::as_bytes(text)};
+}
+
+channel_event event(sequence number, message_type type = message_type::data) {
+    return {type, number, shared(std::to_string(number)), {}};
+}
+
+// Notes what subscribers got, and what the channel's worker was told.
+class world final : public outlet {
+  public:
+    channel_limits limits{.polling_timeout = 2};
+    audiences all{limits, *this};
+    std::map<subscriber const*, std::string> got;
+    std::map<subscriber const*, int> finished_times;
+    std::uint32_t left_count = 0;
+    std::size_t done_bytes = 0;
+    int asked_again = 0;
+
+    void send(subscriber& to, millipede::payload bytes, bool may_be_lost) override {
+        got[&to].append(text_of(bytes));
+        // What ends a reply must not be lost, or the next reply would be taken for it.
+        bool is_last = !is_endless(to.how) || text_of(bytes).starts_with("3");
+        BOOST_TEST(may_be_lost == !is_last);
+    }
+    void finished(subscriber& served) override { ++finished_times[&served]; }
+    void left(channel_key key, millipede::payload const& name, std::uint32_t count) override {
+        BOOST_TEST(key.value() == here.value());
+        BOOST_TEST(text_of(name) == "c");
+        left_count += count;
+    }
+    void done(std::size_t bytes) override { done_bytes += bytes; }
+    void again() override { ++asked_again; }
+
+    subscriber& join(transport how, sequence from = 1) {
+        auto& added = crowd.emplace_back();
+        added.how = how;
+        added.terms.chunked = false;
+        added.from = from;
+        all.join(added, here, shared("c"));
+        return added;
+    }
+    // Until nothing is left to do.
+    void work() {
+        while (asked_again > 0) {
+            --asked_again;
+            all.work();
+        }
+    }
+
+    std::deque<subscriber> crowd; // they stay where they are
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(polls_get_one_and_streams_all) {
+    world w;
+    auto& poll = w.join(transport::poll);
+    auto& stream = w.join(transport::stream);
+    w.all.take(here, event(1));
+    w.all.take(here, event(2));
+    BOOST_TEST(w.got[&poll] == "1\n");
+    BOOST_TEST(w.got[&stream] == "1\n2\n");
+    BOOST_TEST(w.finished_times[&poll] == 1);
+    BOOST_TEST(w.finished_times[&stream] == 0);
+    BOOST_TEST(w.left_count == 1U);
+    BOOST_TEST(w.done_bytes == event(1).bytes() + event(2).bytes());
+    w.all.leave(stream);
+    BOOST_TEST(w.left_count == 2U);
+    w.all.leave(stream);
+    BOOST_TEST(w.left_count == 2U);
+    w.all.take(here, event(3)); // to nobody
+    BOOST_TEST(w.done_bytes == event(1).bytes() * 3);
+}
+
+BOOST_AUTO_TEST_CASE(callbacks_and_chunks_are_each_ones_own) {
+    world w;
+    auto& plain = w.join(transport::poll);
+    auto& jsonp = w.join(transport::poll);
+    auto& other = w.join(transport::poll);
+    auto& chunked = w.join(transport::poll);
+    auto& sse = w.join(transport::sse);
+    jsonp.callback = std::make_unique<std::string>("f");
+    other.callback = std::make_unique<std::string>("g");
+    chunked.terms.chunked = true;
+    auto broadcast = event(1, message_type::broadcast);
+    broadcast.next_seq = shared("2");
+    w.all.take(here, broadcast);
+    BOOST_TEST(w.got[&plain] == "[1,2]\n");
+    BOOST_TEST(w.got[&jsonp] == "f([1,2]);\n");
+    BOOST_TEST(w.got[&other] == "g([1,2]);\n");
+    BOOST_TEST(w.got[&chunked] == "6\r\n[1,2]\n\r\n0\r\n\r\n");
+    BOOST_TEST(w.got[&sse] == "data: 1\n\ndata: 2\n\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_large_audience_is_served_in_slices) {
+    world w;
+    std::deque<subscriber*> streams;
+    for (int count = 0; count < 300; ++count)
+        streams.push_back(&w.join(transport::stream));
+    w.all.take(here, event(1));
+    BOOST_TEST(w.asked_again == 1);
+    BOOST_TEST(w.all.delivered() == 128U);
+    BOOST_TEST(w.left_count == 0U);
+    // Meanwhile somebody comes who has had the first from elsewhere, two leave, and more is sent.
+    auto& late = w.join(transport::stream, 2);
+    w.all.leave(*streams[0]);
+    w.all.leave(*streams[200]);
+    w.all.take(here, event(2));
+    w.all.take(here, event(3, message_type::close));
+    BOOST_TEST(w.asked_again == 1);
+    w.work();
+    BOOST_TEST(w.got[&late] == "2\n3\n");
+    BOOST_TEST(w.got[streams[0]] == "1\n");
+    BOOST_TEST(w.got[streams[200]] == "");
+    for (auto* each : streams)
+        if (each != streams[0] && each != streams[200]) BOOST_TEST(w.got[each] == "1\n2\n3\n");
+    BOOST_TEST(w.left_count == 301U);
+    BOOST_TEST(w.finished_times.size() == 299U);
+    BOOST_TEST(w.done_bytes == event(1).bytes() * 3);
+}
+
+// Or who comes back at once would be one too many.
+BOOST_AUTO_TEST_CASE(polls_are_counted_out_slice_by_slice) {
+    world w;
+    for (int count = 0; count < 200; ++count)
+        w.join(transport::poll);
+    w.all.take(here, event(1));
+    BOOST_TEST(w.left_count == 128U);
+    w.work();
+    BOOST_TEST(w.left_count == 200U);
+}
+
+BOOST_AUTO_TEST_CASE(all_leave_in_the_midst_of_a_message) {
+    world w;
+    for (int count = 0; count < 200; ++count)
+        w.join(transport::stream);
+    w.all.take(here, event(1));
+    for (auto& each : w.crowd)
+        w.all.leave(each);
+    auto& fresh = w.join(transport::poll, 2);
+    w.all.take(here, event(2));
+    w.work();
+    BOOST_TEST(w.got[&fresh] == "2\n");
+    BOOST_TEST(w.left_count == 201U);
+}
+
+BOOST_AUTO_TEST_CASE(what_one_has_had_already_is_not_for_him) {
+    world w;
+    auto& poll = w.join(transport::poll, 5);
+    w.all.take(here, event(4));
+    BOOST_TEST(w.got[&poll] == "");
+    w.all.take(here, event(5));
+    BOOST_TEST(w.got[&poll] == "5\n");
+    auto& wrapped = w.join(transport::poll, -2147483647 - 1);
+    w.all.take(here, event(2147483647));
+    w.all.take(here, event(-2147483647 - 1));
+    BOOST_TEST(w.got[&wrapped] == "-2147483648\n");
+}
+
+BOOST_AUTO_TEST_CASE(silence_ends_with_a_noop) {
+    world w;
+    auto& poll = w.join(transport::poll);
+    auto& stream = w.join(transport::stream);
+    stream.noop = 7;
+    w.all.tick();
+    w.all.tick();
+    BOOST_TEST(w.all.noops() == 0U);
+    w.all.tick();
+    BOOST_TEST(w.got[&poll] == "{\"type\":\"noop\",\"cname\":\"c\",\"seq\":0,\"content\":\"\"}\n");
+    BOOST_TEST(w.got[&stream] ==
+               "{\"type\":\"noop\",\"cname\":\"c\",\"seq\":7,\"content\":\"\"}\n");
+    BOOST_TEST(w.finished_times[&poll] == 1);
+    BOOST_TEST(w.left_count == 1U);
+    BOOST_TEST(w.all.noops() == 2U);
+    w.all.tick();
+    w.all.take(here, event(1)); // is no silence
+    w.all.tick();
+    w.all.tick();
+    BOOST_TEST(w.all.noops() == 2U);
+    w.all.tick();
+    BOOST_TEST(w.all.noops() == 3U);
+    BOOST_TEST(stream.noop == 9);
+    stream.noop = 2147483647;
+    for (int second = 0; second < 3; ++second)
+        w.all.tick();
+    BOOST_TEST(stream.noop == -2147483647 - 1);
+}
+
+BOOST_AUTO_TEST_CASE(many_silent_ones_are_told_in_slices) {
+    world w;
+    for (int count = 0; count < 1000; ++count)
+        w.join(transport::poll);
+    for (int second = 0; second < 3; ++second)
+        w.all.tick();
+    BOOST_TEST(w.all.noops() == 128U);
+    w.work();
+    BOOST_TEST(w.all.noops() == 1000U);
+    BOOST_TEST(w.left_count == 1000U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
