@@ -12,24 +12,28 @@ constexpr std::uint32_t slice = 128;
 
 } // namespace
 
-void audiences::join(subscriber& who, channel_key key, millipede::payload const& name) {
+void audiences::join(subscription& which, channel_key key, millipede::payload const& name) {
     auto& room = rooms_[key.value()];
     if (room.present.empty()) {
         room.key = key;
         room.name = name;
     }
-    who.listens_to = &room;
-    room.present.push_back(who);
-    heard(who);
+    which.listens_to = &room;
+    room.present.push_back(which);
+    heard(which.owner());
+}
+
+void audiences::leave(subscription& which) {
+    auto* room = std::exchange(which.listens_to, nullptr);
+    if (!room) return;
+    which.by_channel.unlink();
+    out_->left(room->key, room->name, 1);
+    drop_if_empty(*room);
 }
 
 void audiences::leave(subscriber& who) {
-    auto* room = std::exchange(who.listens_to, nullptr);
-    if (!room) return;
-    who.by_channel.unlink();
     who.by_silence.unlink();
-    out_->left(room->key, room->name, 1);
-    drop_if_empty(*room);
+    who.for_each_subscription([&](subscription& each) { leave(each); });
 }
 
 void audiences::take(channel_key key, channel_event event) {
@@ -75,7 +79,7 @@ void audiences::deliver(std::uint32_t& budget) {
     drop_if_empty(room);
 }
 
-void audiences::deliver(subscriber& to) {
+void audiences::deliver(subscription& to) {
     auto const& event = tasks_.front().event;
     bool closes = event.type == message_type::close;
     pending_.pop_front();
@@ -84,18 +88,32 @@ void audiences::deliver(subscriber& to) {
     if (!closes && distance(to.from, event.number) < 0) return;
     to.from = following(event.number);
     ++delivered_;
-    bool goes_on = !closes && is_endless(to.how);
-    out_->send(to, bytes_for(to), goes_on);
-    if (goes_on) return heard(to);
-    ++ended_;
-    end_poll(to);
+    auto& who = to.owner();
+    if (closes || !is_endless(who.how)) return deliver_last(to);
+    out_->send(who, bytes_for(who, false), true);
+    heard(who);
 }
 
-// Out of the room, which somebody else counts.
-void audiences::end_poll(subscriber& served) {
+// With it the subscription ends, and with the last one the reply, if it is one.
+void audiences::deliver_last(subscription& to) {
+    auto& who = to.owner();
+    count_out(to);
+    bool ends = !is_endless(who.how) || (is_reply(who.how) && !who.has_subscriptions());
+    out_->send(who, bytes_for(who, ends), false);
+    if (ends) return end(who);
+    who.release(to);
+    heard(who);
+}
+
+// Out of the room; where the channel lives it is told with the others.
+void audiences::count_out(subscription& served) noexcept {
     served.by_channel.unlink();
-    served.by_silence.unlink();
     served.listens_to = nullptr;
+    ++ended_;
+}
+
+void audiences::end(subscriber& served) {
+    leave(served);
     out_->finished(served);
 }
 
@@ -106,18 +124,21 @@ void audiences::end_task() {
     out_->done(bytes);
 }
 
-millipede::payload audiences::bytes_for(subscriber const& to) {
-    auto frame = to.frame();
-    bool same = last_.is_made && last_.frame.how == frame.how &&
-                last_.frame.chunked == frame.chunked && last_.callback == frame.callback;
+millipede::payload audiences::bytes_for(subscriber const& to, bool ends) {
+    auto frame = to.frame(room_->key.serial);
+    auto callback = std::exchange(frame.callback, {});
+    bool same = last_.is_made && last_.frame == frame && last_.ends == ends &&
+                last_.callback == callback;
     if (same) return last_.bytes;
+    last_ = {.frame = frame, .callback = std::string{callback}, .ends = ends};
+    frame.callback = callback;
     auto const& event = tasks_.front().event;
-    std::array<std::string_view, 2> objects{text_of(event.object), text_of(event.next_seq)};
+    auto position = event.position();
+    std::array<framed_message, 2> messages{
+        {{text_of(event.object), position}, {text_of(event.next_seq), position}}};
     std::string text;
-    append_messages(text, frame, {objects.data(), event.next_seq.empty() ? 1U : 2U}, false);
-    if (!is_endless(frame.how) || event.type == message_type::close) append_end(text, frame);
-    last_.frame = {frame.how, frame.chunked, {}};
-    last_.callback = frame.callback;
+    append_messages(text, frame, {messages.data(), event.next_seq.empty() ? 1U : 2U}, false);
+    if (ends) append_end(text, frame);
     last_.bytes = millipede::payload{millipede::as_bytes(text)};
     last_.is_made = true;
     return last_.bytes;
@@ -138,19 +159,23 @@ void audiences::tell_silent(std::uint32_t& budget) {
 }
 
 void audiences::send_noop(subscriber& to) {
-    auto& room = *to.listens_to;
-    auto object = message_object(message_type::noop, text_of(room.name), to.noop, "");
-    to.noop = following(to.noop);
-    std::array<std::string_view, 1> objects{object};
+    std::string_view name; // of any of its channels: most have one
+    std::uint32_t epoch = 0;
+    to.for_each_subscription([&](subscription& each) {
+        if (!each.listens_to) return;
+        name = text_of(each.listens_to->name);
+        epoch = each.listens_to->key.serial;
+    });
+    auto frame = to.frame(epoch);
+    bool ends = !is_endless(to.how);
     std::string text;
-    append_messages(text, to.frame(), objects, false);
-    if (!is_endless(to.how)) append_end(text, to.frame());
+    append_noop(text, frame, name, to.noop);
+    if (ends) append_end(text, frame);
+    to.noop = following(to.noop);
     ++noops_;
-    out_->send(to, millipede::payload{millipede::as_bytes(text)}, is_endless(to.how));
-    if (is_endless(to.how)) return heard(to);
-    end_poll(to);
-    out_->left(room.key, room.name, 1);
-    drop_if_empty(room);
+    out_->send(to, millipede::payload{millipede::as_bytes(text)}, !ends);
+    if (ends) return end(to);
+    heard(to);
 }
 
 void audiences::heard(subscriber& who) noexcept {

@@ -25,8 +25,8 @@ struct channel_key {
 /// The subscribers of one channel that are on one worker.
 struct audience {
     using list = boost::intrusive::list<
-        subscriber,
-        boost::intrusive::member_hook<subscriber, subscriber::hook, &subscriber::by_channel>,
+        subscription,
+        boost::intrusive::member_hook<subscription, subscription::hook, &subscription::by_channel>,
         boost::intrusive::constant_time_size<false>>;
 
     channel_key key;
@@ -41,7 +41,8 @@ class outlet {
     /// Sends to a subscriber. \param may_be_lost the stream makes sense without it, when its peer
     /// does not read
     virtual void send(subscriber& to, millipede::payload bytes, bool may_be_lost) = 0;
-    /// Its reply is complete: the connection goes on, or ends, as its terms say.
+    /// Its reply is complete, and it listens to nothing more: the connection goes on, or ends, as
+    /// its terms say.
     virtual void finished(subscriber& served) = 0;
     /// So many have left the audience of the channel: to be told where it lives.
     virtual void left(channel_key key, millipede::payload const& name, std::uint32_t count) = 0;
@@ -61,9 +62,13 @@ class audiences {
     audiences& operator=(audiences const&) = delete;
 
     /// It waits for messages from its `from` on.
-    void join(subscriber& who, channel_key key, millipede::payload const& name);
-    /// Its connection has ended. Nothing when it is in no audience.
+    void join(subscription& which, channel_key key, millipede::payload const& name);
+    /// Nothing when it is in no audience.
+    void leave(subscription& which);
+    /// Out of all audiences: its connection or its reply has ended.
     void leave(subscriber& who);
+    /// It waits, be it in no audience yet, and is told of silence.
+    void attend(subscriber& who) noexcept { heard(who); }
 
     /// An event of a channel, behind those before it.
     void take(channel_key key, channel_event event);
@@ -82,8 +87,9 @@ class audiences {
     };
     // The last bytes that were framed: most subscribers of a channel have the same framing.
     struct framed {
-        framing frame;
+        framing frame; // without its callback, which is another's
         std::string callback;
+        bool ends = false;
         bool is_made = false;
         millipede::payload bytes;
     };
@@ -94,14 +100,16 @@ class audiences {
 
     bool begin_next();
     void deliver(std::uint32_t& budget);
-    void deliver(subscriber& to);
+    void deliver(subscription& to);
+    void deliver_last(subscription& to);
+    void count_out(subscription& served) noexcept;
     void end_task();
     void tell_silent(std::uint32_t& budget);
     void send_noop(subscriber& to);
-    void end_poll(subscriber& served);
+    void end(subscriber& served);
     void heard(subscriber& who) noexcept;
     void drop_if_empty(audience& room);
-    millipede::payload bytes_for(subscriber const& to);
+    millipede::payload bytes_for(subscriber const& to, bool ends);
 
     channel_limits const* limits_;
     outlet* out_;
@@ -110,7 +118,7 @@ class audiences {
     std::deque<task> tasks_;  // the first is under way when `room_` is set
     audience* room_ = nullptr;
     audience::list pending_;  // of that room, those who have not had the message yet
-    std::uint32_t ended_ = 0; // of that room, polls that it ended
+    std::uint32_t ended_ = 0; // of that room, those that left it with the message
     framed last_{};
     std::uint32_t now_ = 0;
     bool is_working_ = false;

@@ -46,23 +46,52 @@ channel_event channel::closing() const {
 
 channel_opening channel::open(sequence wanted) const {
     channel_opening opening{.from = next_};
-    auto name = text_of(name_);
-    auto next_seq = [&](sequence number) {
-        return shared(message_object(message_type::next_seq, name, number, ""));
-    };
     bool all = wanted == everything;
     if (wanted == 0 || (!all && distance(next_, wanted) > 0)) {
-        opening.objects.push_back(next_seq(next_));
+        auto object = message_object(message_type::next_seq, text_of(name_), next_, "");
+        opening.messages.push_back({shared(object), preceding(next_)});
         return opening;
     }
-    if (wanted == next_ || !history_) return opening;
-    for (auto const& each : history_->messages) {
-        if (!all && distance(wanted, each.number) < 0) continue;
-        opening.objects.push_back(each.object);
-        if (each.is_broadcast) opening.objects.push_back(next_seq(following(each.number)));
-    }
+    if (wanted == next_ || kept() == 0) return opening;
+    append_kept(opening, all ? history_->messages.front().number : wanted);
     opening.batch = true;
     return opening;
+}
+
+channel_opening channel::open_marked(sequence wanted, std::string_view known, bool always) const {
+    channel_opening opening{.from = next_};
+    auto own = epoch_text(serial_);
+    auto oldest_kept = kept() == 0 ? next_ : history_->messages.front().number;
+    bool all = wanted == everything;
+    bool restarted = (!known.empty() && known != own) || (!all && distance(next_, wanted) > 0);
+    auto type = message_type::open;
+    std::string_view why;
+    auto first = wanted;
+    if (wanted == 0) {
+        first = next_;
+    } else if (restarted || all || distance(wanted, oldest_kept) > 0) {
+        first = oldest_kept;
+        if (!all || restarted) type = message_type::gap;
+        if (type == message_type::gap) why = restarted ? "restarted" : "expired";
+    }
+    if (always || wanted == 0 || type == message_type::gap || known != own) {
+        auto object = marker_object(type, text_of(name_), first, why, serial_);
+        opening.messages.push_back({shared(object), preceding(first)});
+    }
+    if (first != next_) append_kept(opening, first);
+    opening.batch = opening.messages.size() > 1 || (first != next_ && !opening.messages.empty());
+    return opening;
+}
+
+void channel::append_kept(channel_opening& opening, sequence from) const {
+    for (auto const& each : history_->messages) {
+        if (distance(from, each.number) < 0) continue;
+        opening.messages.push_back({each.object, each.number});
+        if (!each.is_broadcast) continue;
+        auto object = message_object(message_type::next_seq, text_of(name_),
+                                     following(each.number), "");
+        opening.messages.push_back({shared(object), each.number});
+    }
 }
 
 sequence channel::oldest() const noexcept {

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -30,13 +31,24 @@ struct channel_event {
     millipede::payload object{};   ///< In JSON.
     millipede::payload next_seq{}; ///< What follows a broadcast, in JSON.
 
+    /// As in `framed_message`.
+    std::optional<sequence> position() const noexcept {
+        if (type == message_type::close) return std::nullopt;
+        return number;
+    }
     /// What it holds, for the bound of what waits for a worker.
     std::size_t bytes() const noexcept { return object.size() + next_seq.size() + 256; }
 };
 
+/// One of the messages that a new subscriber gets.
+struct opening_message {
+    millipede::payload object;          ///< In JSON.
+    std::optional<sequence> position{}; ///< As in `framed_message`.
+};
+
 /// What a new subscriber gets.
 struct channel_opening {
-    std::vector<millipede::payload> objects{}; ///< At once; empty: it waits.
+    std::vector<opening_message> messages{}; ///< At once; empty: it waits.
     bool batch = false;                        ///< They are an array, were it but one.
     sequence from = 0;                         ///< The number of the next live message.
 };
@@ -45,11 +57,12 @@ struct channel_opening {
 /// it has on which worker. No times, which are the registry's. One thread.
 class channel {
   public:
-    /// \param serial tells it from others of the same name, before and after it.
+    /// \param serial tells it from others of the same name, before and after it: its epoch.
     channel(millipede::payload name, std::uint32_t serial) noexcept
         : name_{std::move(name)}, serial_{serial} {}
 
     millipede::payload const& name() const noexcept { return name_; }
+    /// Its epoch.
     std::uint32_t serial() const noexcept { return serial_; }
     /// The number that the next message gets; the first one's is 1.
     sequence next() const noexcept { return next_; }
@@ -66,6 +79,10 @@ class channel {
     void clear() noexcept { history_.reset(); }
     /// What a subscriber gets who wants message `wanted` and those behind it.
     channel_opening open(sequence wanted) const;
+    /// The same for one who asked for epochs: whether it had to miss something comes first.
+    /// \param known the epoch that it knows; empty: none
+    /// \param always were it but to say that there is nothing new
+    channel_opening open_marked(sequence wanted, std::string_view known, bool always) const;
     /// The oldest number that a client is told it may ask for: of ten messages at most.
     sequence oldest() const noexcept;
 
@@ -100,6 +117,8 @@ class channel {
         std::vector<kept_message> messages; // oldest first
         std::size_t bytes = 0;
     };
+
+    void append_kept(channel_opening& opening, sequence from) const;
 
     hook by_deadline_;
     hook by_phase_;

@@ -11,8 +11,9 @@ void local_hub::desk::send(subscriber& to, millipede::payload bytes, bool may_be
 }
 
 void local_hub::desk::finished(subscriber& served) {
-    served.busy = served.endless = false;
-    served.callback.reset();
+    asking.withdraw_all(served); // of other channels
+    served.busy = served.endless = served.is_begun = false;
+    served.more.reset();
     using connection = comet_server::connection_type;
     if (!served.terms.keep_alive)
         hub_->server_.post(served.id, [](connection& each) { each.close(); });

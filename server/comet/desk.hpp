@@ -2,13 +2,13 @@
 #pragma once
 
 #include "local_hub.hpp"
+#include "questions.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <deque>
 #include <optional>
-#include <unordered_map>
 
 namespace comet {
 
@@ -33,8 +33,7 @@ class local_hub::desk final : public outlet {
     registry owned;
     audiences present;
     std::uint32_t index;
-    /// Those whose question has not been answered, by their id: they may end meanwhile.
-    std::unordered_map<std::uint64_t, subscriber*> asking;
+    questions asking;
     std::vector<watcher> watchers;
     std::deque<std::string> broadcasts;                  ///< The first is under way.
     bool walks = false;                                  ///< `walk` will be called.
@@ -52,16 +51,16 @@ class local_hub::desk final : public outlet {
 
 /// What a subscriber's worker asks the channel's.
 struct local_hub::question {
-    std::string channel;
-    sequence wanted;
-    std::string shown_token;
-    millipede::connection_id who;
+    wish what;
+    std::uint32_t worker; ///< The subscriber's.
+    std::uint32_t ticket;
     bool endless;
 };
 
 /// The answer.
 struct local_hub::verdict {
-    millipede::connection_id who;
+    std::uint32_t worker = 0; ///< The subscriber's.
+    std::uint32_t ticket = 0;
     channel_key key{};
     millipede::payload name{};
     channel_opening opening{};

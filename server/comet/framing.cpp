@@ -3,6 +3,8 @@
 
 #include "http_reply.hpp"
 
+#include <array>
+
 namespace comet {
 namespace {
 
@@ -20,6 +22,9 @@ constexpr std::string_view iframe_begin{
     "}catch(e){}"
     "</script></head><body>\n"};
 
+// When the stream breaks, a browser comes back after so many milliseconds.
+constexpr std::string_view sse_begin{"retry: 2000\n\n"};
+
 // In a script element "</" ends it; in a JSON string "<\/" means the same.
 void append_for_script(std::string& to, std::string_view object) {
     for (std::size_t at = 0; at < object.size(); ++at) {
@@ -33,9 +38,18 @@ void append_for_script(std::string& to, std::string_view object) {
     }
 }
 
-void append_enclosed(std::string& to, transport how, std::string_view object) {
-    switch (how) {
+// Browsers show it when they come back, as the field Last-Event-ID.
+void append_id(std::string& to, framing const& frame, framed_message const& message) {
+    if (!frame.epoch || !message.position) return;
+    to.append("id: ").append(std::to_string(*message.position));
+    to.append("@").append(epoch_text(*frame.epoch)).append("\n");
+}
+
+void append_enclosed(std::string& to, framing const& frame, framed_message const& message) {
+    auto object = message.object;
+    switch (frame.how) {
     case transport::sse:
+        append_id(to, frame, message);
         to.append("data: ").append(object).append("\n\n");
         break;
     case transport::iframe:
@@ -49,14 +63,15 @@ void append_enclosed(std::string& to, transport how, std::string_view object) {
     }
 }
 
-std::string poll_body(framing const& frame, std::span<std::string_view const> objects, bool batch) {
-    bool is_array = batch || objects.size() != 1;
+std::string poll_body(framing const& frame, std::span<framed_message const> messages,
+                      bool batch) {
+    bool is_array = batch || messages.size() != 1;
     std::string body;
     if (!frame.callback.empty()) body.append(frame.callback).append("(");
     if (is_array) body += '[';
-    for (std::size_t index = 0; index < objects.size(); ++index) {
+    for (std::size_t index = 0; index < messages.size(); ++index) {
         if (index != 0) body += ',';
-        body.append(objects[index]);
+        body.append(messages[index].object);
     }
     if (is_array) body += ']';
     if (!frame.callback.empty()) body.append(");");
@@ -82,19 +97,26 @@ std::string subscription_head(transport how, reply_terms const& terms) {
     }
     auto head = endless_head(fields, terms);
     if (how == transport::iframe) append_chunk(head, terms.chunked, iframe_begin);
+    if (how == transport::sse) append_chunk(head, terms.chunked, sse_begin);
     return head;
 }
 
 void append_messages(std::string& to, framing const& frame,
-                     std::span<std::string_view const> objects, bool batch) {
-    if (objects.empty()) return;
+                     std::span<framed_message const> messages, bool batch) {
+    if (messages.empty()) return;
     if (frame.how == transport::poll)
-        return append_chunk(to, frame.chunked, poll_body(frame, objects, batch));
-    for (auto object : objects) {
+        return append_chunk(to, frame.chunked, poll_body(frame, messages, batch));
+    for (auto const& each : messages) {
         std::string enclosed;
-        append_enclosed(enclosed, frame.how, object);
+        append_enclosed(enclosed, frame, each);
         append_chunk(to, frame.chunked, enclosed);
     }
+}
+
+void append_noop(std::string& to, framing const& frame, std::string_view channel, sequence number) {
+    auto object = message_object(message_type::noop, channel, number, "");
+    std::array<framed_message, 1> messages{{{object}}};
+    append_messages(to, frame, messages, false);
 }
 
 void append_end(std::string& to, framing const& frame) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "http_request.hpp"
+#include "message.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,20 +25,39 @@ constexpr bool is_endless(transport how) noexcept {
     return how != transport::poll;
 }
 
+/// Whether it is an HTTP reply, which ends with the last of its channels.
+constexpr bool is_reply(transport) noexcept {
+    return true;
+}
+
 /// What messages are put in on their way to one subscriber.
 struct framing {
     transport how = transport::poll;
     bool chunked = true;
     std::string_view callback{}; ///< Of a poll by JSONP; empty: bare JSON.
+    /// An event stream's ids name the life of the channel; null: it has none.
+    std::optional<std::uint32_t> epoch{};
+
+    bool operator==(framing const&) const = default;
+};
+
+/// A message that is to be framed.
+struct framed_message {
+    std::string_view object; ///< In JSON.
+    /// The number of the last message that its receiver has with it; null: it changes nothing.
+    std::optional<sequence> position{};
 };
 
 /// What precedes all messages: status line, fields, and what an iframe begins with.
 std::string subscription_head(transport how, reply_terms const& terms);
 
-/// Appends messages, objects in JSON. A poll gets them in one piece: an array, unless it is one
+/// Appends messages. A poll gets them in one piece: an array, unless it is one
 /// that is not of a `batch`.
 void append_messages(std::string& to, framing const& frame,
-                     std::span<std::string_view const> objects, bool batch);
+                     std::span<framed_message const> messages, bool batch);
+
+/// Appends what a subscriber gets when there was nothing for long.
+void append_noop(std::string& to, framing const& frame, std::string_view channel, sequence number);
 
 /// Appends what ends the reply.
 void append_end(std::string& to, framing const& frame);

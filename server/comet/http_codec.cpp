@@ -89,7 +89,8 @@ class request_reader final : public http::basic_parser<true> {
         request_.query = rest.substr(std::min(mark + 1, rest.size()));
     }
 
-    void on_field_impl(http::field name, beast_view, beast_view value, error_code&) override {
+    void on_field_impl(http::field name, beast_view text, beast_view value,
+                       error_code&) override {
         if (name == http::field::transfer_encoding) {
             if (version_ < 11)
                 refuse(bad_request);
@@ -105,6 +106,8 @@ class request_reader final : public http::basic_parser<true> {
                 expects_continue_ = version_ >= 11;
             else
                 refuse(expectation_failed);
+        } else if (iequals(text, "Last-Event-ID")) {
+            request_.last_event_id = view_of(value);
         }
     }
 

@@ -34,8 +34,10 @@ class local_hub final : public hub {
     /// Begins to count time; when the server has been started.
     void start();
 
-    bool subscribe(subscriber& who, std::string channel, sequence wanted,
-                   std::string shown_token) override;
+    bool subscribe(subscriber& who, wish asked) override;
+    bool is_subscribed(subscriber& who, std::string_view channel) const override;
+    bool unsubscribe(subscriber& who, std::string_view channel) override;
+    void attend(subscriber& who) override;
     void leave(subscriber& who) override;
     bool publish(std::string channel, std::string content,
                  std::function<void(publish_result)> answer) override;
@@ -62,7 +64,7 @@ class local_hub final : public hub {
     desk& desk_of(std::string_view channel) noexcept;
     void decide(desk& home, question const& asked);
     verdict judge(desk& home, question const& asked);
-    void take_back(desk& home, verdict const& decided, std::uint32_t worker);
+    void take_back(desk& home, verdict const& decided);
     channel* obtain(desk& home, std::string_view name);
     bool has_room(channel const& interested) const noexcept;
     bool all_have_room() const noexcept;
@@ -76,6 +78,7 @@ class local_hub final : public hub {
 
     // On the worker of a subscriber.
     void carry_out(desk& here, verdict& decided);
+    static subscription* find(desk const& here, subscriber& who, std::string_view channel);
 
     void await_tick(desk& each);
     void tick(desk& each);

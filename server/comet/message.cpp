@@ -20,6 +20,10 @@ std::string_view name_of(message_type type) noexcept {
         return "401";
     case message_type::too_many:
         return "429";
+    case message_type::open:
+        return "open";
+    case message_type::gap:
+        return "gap";
     }
     return "";
 }
@@ -76,6 +80,21 @@ std::string message_object(message_type type, std::string_view channel, sequence
     text.append("\",\"seq\":").append(std::to_string(number));
     text.append(",\"content\":\"").append(content).append("\"}");
     return text;
+}
+
+std::string epoch_text(std::uint32_t epoch) {
+    constexpr std::string_view digits{"0123456789abcdef"};
+    std::string text;
+    for (int shift = 28; shift >= 0; shift -= 4)
+        text += digits[epoch >> shift & 15];
+    return text;
+}
+
+std::string marker_object(message_type type, std::string_view channel, sequence number,
+                          std::string_view content, std::uint32_t epoch) {
+    auto text = message_object(type, channel, number, content);
+    text.pop_back();
+    return text.append(",\"epoch\":\"").append(epoch_text(epoch)).append("\"}");
 }
 
 } // namespace comet

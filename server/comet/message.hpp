@@ -22,6 +22,11 @@ inline sequence following(sequence number) noexcept {
     return static_cast<sequence>(static_cast<std::uint32_t>(number) + 1);
 }
 
+/// The one before it.
+inline sequence preceding(sequence number) noexcept {
+    return static_cast<sequence>(static_cast<std::uint32_t>(number) - 1);
+}
+
 /// What subscribers get.
 enum class message_type : std::uint8_t {
     data,      ///< Of the channel.
@@ -31,6 +36,8 @@ enum class message_type : std::uint8_t {
     close,     ///< The channel has been closed.
     bad_token, ///< "401"
     too_many,  ///< "429"
+    open,      ///< The first, for those who asked for epochs.
+    gap,       ///< The same, when messages before it are lost.
 };
 
 /// The text of a JSON string, without its quotation marks: everything escaped that must be.
@@ -43,5 +50,12 @@ std::string json_completed(std::string_view escaped);
 /// \param content has been escaped; `channel` has not.
 std::string message_object(message_type type, std::string_view channel, sequence number,
                            std::string_view content);
+
+/// How the life of a channel is written: 8 hexadecimal digits.
+std::string epoch_text(std::uint32_t epoch);
+
+/// The form of `open` and `gap`: with a field more, `"epoch":"0123abcd"`, at the end.
+std::string marker_object(message_type type, std::string_view channel, sequence number,
+                          std::string_view content, std::uint32_t epoch);
 
 } // namespace comet

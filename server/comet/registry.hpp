@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -122,7 +123,8 @@ class registry {
     std::vector<phase_list> phases_; // by the tick that they were made in
     std::unordered_map<millipede::payload, channel, name_hasher, name_equal> channels_;
     std::uint32_t now_ = 0;
-    std::uint32_t newest_ = 0; // serial
+    // Serial: not where another life of this server began, so that clients can tell the two.
+    std::uint32_t newest_ = std::random_device{}();
     // The walk: what comes next, and the newest that belongs to it.
     std::size_t walk_phase_ = 0;
     channel* walk_next_ = nullptr;
