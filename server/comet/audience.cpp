@@ -127,8 +127,8 @@ void audiences::end_task() {
 millipede::payload audiences::bytes_for(subscriber const& to, bool ends) {
     auto frame = to.frame(room_->key.serial);
     auto callback = std::exchange(frame.callback, {});
-    bool same = last_.is_made && last_.frame == frame && last_.ends == ends &&
-                last_.callback == callback;
+    bool same =
+        last_.is_made && last_.frame == frame && last_.ends == ends && last_.callback == callback;
     if (same) return last_.bytes;
     last_ = {.frame = frame, .callback = std::string{callback}, .ends = ends};
     frame.callback = callback;

@@ -88,8 +88,8 @@ void channel::append_kept(channel_opening& opening, sequence from) const {
         if (distance(from, each.number) < 0) continue;
         opening.messages.push_back({each.object, each.number});
         if (!each.is_broadcast) continue;
-        auto object = message_object(message_type::next_seq, text_of(name_),
-                                     following(each.number), "");
+        auto object =
+            message_object(message_type::next_seq, text_of(name_), following(each.number), "");
         opening.messages.push_back({shared(object), each.number});
     }
 }

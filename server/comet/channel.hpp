@@ -49,8 +49,8 @@ struct opening_message {
 /// What a new subscriber gets.
 struct channel_opening {
     std::vector<opening_message> messages{}; ///< At once; empty: it waits.
-    bool batch = false;                        ///< They are an array, were it but one.
-    sequence from = 0;                         ///< The number of the next live message.
+    bool batch = false;                      ///< They are an array, were it but one.
+    sequence from = 0;                       ///< The number of the next live message.
 };
 
 /// A channel, where it lives: its numbers, its last messages, its token, and how many subscribers

@@ -51,7 +51,7 @@ class local_hub::desk final : public outlet {
 
 /// What a subscriber's worker asks the channel's.
 struct local_hub::question {
-    wish what;
+    channel_item what;
     std::uint32_t worker; ///< The subscriber's.
     std::uint32_t ticket;
     bool endless;

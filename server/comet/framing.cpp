@@ -63,8 +63,7 @@ void append_enclosed(std::string& to, framing const& frame, framed_message const
     }
 }
 
-std::string poll_body(framing const& frame, std::span<framed_message const> messages,
-                      bool batch) {
+std::string poll_body(framing const& frame, std::span<framed_message const> messages, bool batch) {
     bool is_array = batch || messages.size() != 1;
     std::string body;
     if (!frame.callback.empty()) body.append(frame.callback).append("(");

@@ -2,6 +2,7 @@
 #include "front.hpp"
 
 #include "query.hpp"
+#include "requested_channels.hpp"
 
 #include <array>
 #include <optional>
@@ -40,9 +41,9 @@ void front::subscribe(http_connection& connection, http_request const& request, 
         return reply(connection, {.status = 405}, request.terms);
     }
     parameters given{request};
-    auto channel = given.text("cname");
+    auto items = requested_channels(given, request, how, limits_);
     auto callback = how == transport::poll ? given.text("cb") : std::string{};
-    if (!is_callback(callback) || channel.size() > limits_.name_max) {
+    if (!items || !is_callback(callback)) {
         count(connection, counted::bad_parameters);
         return reply(connection, {.status = 400}, request.terms);
     }
@@ -52,11 +53,14 @@ void front::subscribe(http_connection& connection, http_request const& request, 
     who.how = how;
     who.terms = request.terms;
     who.noop = given.number("noop");
-    if (!callback.empty()) who.callback = std::make_unique<std::string>(std::move(callback));
-    if (channels_.subscribe(who, std::move(channel), given.number("seq"), given.text("token")))
-        return;
-    who.busy = who.endless = false;
-    reply(connection, {.status = 503}, request.terms);
+    if (!callback.empty()) who.obtain_more().callback = std::move(callback);
+    for (auto& each : *items) {
+        if (channels_.subscribe(who, std::move(each))) continue;
+        channels_.leave(who);
+        who.busy = who.endless = false;
+        who.more.reset();
+        return reply(connection, {.status = 503}, request.terms);
+    }
 }
 
 void front::ping(http_connection& connection, http_request const& request) {

@@ -89,8 +89,7 @@ class request_reader final : public http::basic_parser<true> {
         request_.query = rest.substr(std::min(mark + 1, rest.size()));
     }
 
-    void on_field_impl(http::field name, beast_view text, beast_view value,
-                       error_code&) override {
+    void on_field_impl(http::field name, beast_view text, beast_view value, error_code&) override {
         if (name == http::field::transfer_encoding) {
             if (version_ < 11)
                 refuse(bad_request);

@@ -31,9 +31,9 @@ struct http_request {
     kind what = kind::whole;
     http_method method = http_method::get;
     reply_terms terms{};
-    std::uint16_t status = 0; ///< refused: the reply's.
-    std::string_view path;    ///< Still percent-encoded, without the query.
-    std::string_view query;   ///< Behind the first '?', without it.
+    std::uint16_t status = 0;       ///< refused: the reply's.
+    std::string_view path;          ///< Still percent-encoded, without the query.
+    std::string_view query;         ///< Behind the first '?', without it.
     std::string_view last_event_id; ///< The field of that name; empty: none.
     std::string_view plain_body;
     std::string joined_body; ///< A body that came in chunks, put together.

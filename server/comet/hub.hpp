@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "channel_items.hpp"
 #include "message.hpp"
 #include "subscriber.hpp"
 
@@ -28,16 +29,6 @@ enum class publish_result : std::uint8_t {
     busy,          ///< Too much is on its way to a worker with subscribers: nobody gets it.
 };
 
-/// Whose messages a subscriber wants, and from which on.
-struct wish {
-    std::string channel{};
-    sequence wanted = 0; ///< The next message; 0: from now on.
-    std::string token{};
-    /// The life of the channel that it knows; empty: none. Null: it does not want to hear of lives
-    /// and gaps, as icomet's clients.
-    std::optional<std::string> epoch{};
-};
-
 /// Where channels live, as the two ports see it. This process's workers stand behind it, or may
 /// stand a bus that connects several processes.
 ///
@@ -49,9 +40,9 @@ class hub {
     virtual ~hub() = default;
 
     /// Subscribes a connection whose `how`, `terms`, callback and `noop` have been set, and which
-    /// is not subscribed to that channel; everything that it gets from now on comes from here, until
-    /// it is not `busy` any more. A connection may have several. Its own thread.
-    virtual bool subscribe(subscriber& who, wish asked) = 0;
+    /// is not subscribed to that channel; everything that it gets from now on comes from here,
+    /// until it is not `busy` any more. A connection may have several. Its own thread.
+    virtual bool subscribe(subscriber& who, channel_item asked) = 0;
     /// Whether it is subscribed to the channel, or has asked to be. Its own thread.
     virtual bool is_subscribed(subscriber& who, std::string_view channel) const = 0;
     /// Ends a subscription, whose connection goes on: not one of a poll. False when there is none

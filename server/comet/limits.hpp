@@ -19,6 +19,7 @@ struct channel_limits {
     /// Bytes of messages that all channels together keep. While there are more, a channel that gets
     /// a message keeps none.
     std::size_t history_max = 1024UL * 1024 * 1024;
+    std::uint32_t channels_per_connection = 64;   ///< That one connection may be subscribed to.
     std::size_t name_max = 4'096;                 ///< Bytes of a channel's name.
     std::size_t waiting_max = 64UL * 1024 * 1024; ///< Bytes of messages on their way to one worker.
 };

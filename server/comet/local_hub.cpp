@@ -57,20 +57,20 @@ std::uint64_t local_hub::subscribers() const {
 
 // ---------------------------------------------------------------- subscribers
 
-bool local_hub::subscribe(subscriber& who, wish asked) {
-    auto& home = desk_of(asked.channel);
+bool local_hub::subscribe(subscriber& who, channel_item asked) {
+    auto& home = desk_of(asked.cname);
     auto& here = *desks_[who.id.worker()];
     auto& which = who.free_subscription();
     try {
-        which.ticket = here.asking.issue(which, asked.channel);
+        which.ticket = here.asking.issue(which, asked.cname);
     } catch (std::bad_alloc const&) {
         who.release(which);
         throw;
     }
     which.is_asking = true;
     question what{std::move(asked), here.index, which.ticket, is_endless(who.how)};
-    bool posted = !server_.post_to(
-        home.index, [this, &home, what = std::move(what)] { decide(home, what); });
+    bool posted =
+        !server_.post_to(home.index, [this, &home, what = std::move(what)] { decide(home, what); });
     if (posted) return true;
     here.asking.withdraw(which);
     who.release(which);
@@ -80,7 +80,8 @@ bool local_hub::subscribe(subscriber& who, wish asked) {
 subscription* local_hub::find(desk const& here, subscriber& who, std::string_view channel) {
     subscription* found = nullptr;
     who.for_each_subscription([&](subscription& each) {
-        if ((each.is_asking ? here.asking.channel(each) : text_of(each.listens_to->name)) == channel)
+        if ((each.is_asking ? here.asking.channel(each) : text_of(each.listens_to->name)) ==
+            channel)
             found = &each;
     });
     return found;
@@ -135,13 +136,13 @@ local_hub::verdict local_hub::judge(desk& home, question const& asked) {
     verdict decided{.worker = asked.worker, .ticket = asked.ticket};
     auto refuse = [&](counted what, message_type type, std::string_view why) {
         ++counters_.at(home.index, what);
-        auto object = message_object(type, wanted.channel, 0, why);
+        auto object = message_object(type, wanted.cname, 0, why);
         decided.opening.messages.push_back({millipede::payload{millipede::as_bytes(object)}});
         return std::move(decided);
     };
-    auto* found = home.owned.find(wanted.channel);
+    auto* found = home.owned.find(wanted.cname);
     if (!found && !limits_.needs_token) {
-        found = obtain(home, wanted.channel);
+        found = obtain(home, wanted.cname);
         if (!found)
             return refuse(counted::channels_full, message_type::too_many, "Too many channels");
     }
@@ -150,9 +151,8 @@ local_hub::verdict local_hub::judge(desk& home, question const& asked) {
     if (found->subscribers() >= limits_.subscribers_max)
         return refuse(counted::subscribers_full, message_type::too_many, "Too many subscribers");
     home.owned.lift(*found);
-    decided.opening = wanted.epoch
-                          ? found->open_marked(wanted.wanted, *wanted.epoch, asked.endless)
-                          : found->open(wanted.wanted);
+    decided.opening = wanted.epoch ? found->open_marked(wanted.seq, *wanted.epoch, asked.endless)
+                                   : found->open(wanted.seq);
     decided.joins = asked.endless || decided.opening.messages.empty();
     if (decided.joins) {
         decided.key = {home.index, found->serial()};
@@ -181,8 +181,8 @@ void local_hub::carry_out(desk& here, verdict& decided) {
     for (auto const& each : decided.opening.messages)
         messages.push_back({text_of(each.object), each.position});
     append_messages(text, frame, messages, decided.opening.batch);
-    bool ends = !decided.joins && is_reply(who.how) &&
-                (!is_endless(who.how) || !who.has_subscriptions());
+    bool ends =
+        !decided.joins && is_reply(who.how) && (!is_endless(who.how) || !who.has_subscriptions());
     if (ends) append_end(text, frame);
     which->from = decided.opening.from;
     if (!text.empty()) here.send(who, millipede::payload{millipede::as_bytes(text)}, false);

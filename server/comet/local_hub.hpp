@@ -34,7 +34,7 @@ class local_hub final : public hub {
     /// Begins to count time; when the server has been started.
     void start();
 
-    bool subscribe(subscriber& who, wish asked) override;
+    bool subscribe(subscriber& who, channel_item asked) override;
     bool is_subscribed(subscriber& who, std::string_view channel) const override;
     bool unsubscribe(subscriber& who, std::string_view channel) override;
     void attend(subscriber& who) override;

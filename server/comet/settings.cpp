@@ -58,6 +58,8 @@ void add_channel_settings(settings_table& table, comet::channel_limits& channels
     table.add(count_setting("max-channels", "channels in all", channels.channels_max, 1));
     table.add(count_setting("max-subscribers-per-channel", "of one channel",
                             channels.subscribers_max, 1));
+    table.add(count_setting("channels-per-connection", "that one may be subscribed to",
+                            channels.channels_per_connection, 1));
     table.add(count_setting("channel-buffer-size", "messages that a channel keeps",
                             channels.buffer_size, 0));
     table.add({"history-max-bytes", "BYTES", "of messages that all channels keep [1073741824]",

@@ -97,8 +97,8 @@ BOOST_AUTO_TEST_CASE(callbacks_and_chunks_are_each_ones_own) {
     auto& other = w.join(transport::poll);
     auto& chunked = w.join(transport::poll);
     auto& sse = w.join(transport::sse);
-    jsonp.callback = std::make_unique<std::string>("f");
-    other.callback = std::make_unique<std::string>("g");
+    jsonp.obtain_more().callback = "f";
+    other.obtain_more().callback = "g";
     chunked.terms.chunked = true;
     auto broadcast = event(1, message_type::broadcast);
     broadcast.next_seq = shared("2");
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(callbacks_and_chunks_are_each_ones_own) {
     BOOST_TEST(w.got[&jsonp] == "f([1,2]);\n");
     BOOST_TEST(w.got[&other] == "g([1,2]);\n");
     BOOST_TEST(w.got[&chunked] == "6\r\n[1,2]\n\r\n0\r\n\r\n");
-    BOOST_TEST(w.got[&sse] == "data: 1\n\ndata: 2\n\n");
+    BOOST_TEST(w.got[&sse] == "id: 1@00000001\ndata: 1\n\nid: 1@00000001\ndata: 2\n\n");
 }
 
 BOOST_AUTO_TEST_CASE(a_large_audience_is_served_in_slices) {

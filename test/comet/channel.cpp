@@ -19,8 +19,8 @@ millipede::payload named(std::string_view name) {
 
 std::vector<sequence> numbers(channel_opening const& opening) {
     std::vector<sequence> found;
-    for (auto const& each : opening.objects) {
-        auto text = text_of(each);
+    for (auto const& each : opening.messages) {
+        auto text = text_of(each.object);
         found.push_back(std::stoi(std::string{text.substr(text.find("seq\":") + 5)}));
     }
     return found;
@@ -44,7 +44,7 @@ struct life {
 BOOST_AUTO_TEST_CASE(openings) {
     channel c{named("c"), 1};
     BOOST_TEST((numbers(c.open(0)) == std::vector{1}));
-    BOOST_TEST(c.open(1).objects.empty());
+    BOOST_TEST(c.open(1).messages.empty());
     BOOST_TEST((numbers(c.open(2)) == std::vector{1}));
     for (int count = 0; count < 4; ++count)
         c.add(message_type::data, "m", 10);
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(openings) {
     BOOST_TEST(c.open(3).from == 5);
     BOOST_TEST((numbers(c.open(-1)) == std::vector{1, 2, 3, 4}));
     BOOST_TEST((numbers(c.open(INT_MIN)) == std::vector{1, 2, 3, 4}));
-    BOOST_TEST(c.open(5).objects.empty());
+    BOOST_TEST(c.open(5).messages.empty());
     BOOST_TEST(!c.open(6).batch);
     BOOST_TEST((numbers(c.open(6)) == std::vector{5}));
     auto event = c.add(message_type::broadcast, "m", 10);
@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(openings) {
                R"({"type":"next_seq","cname":"c","seq":6,"content":""})");
     BOOST_TEST((numbers(c.open(4)) == std::vector{4, 5, 6}));
     c.clear();
-    BOOST_TEST(c.open(1).objects.empty());
+    BOOST_TEST(c.open(1).messages.empty());
     BOOST_TEST(c.next() == 6);
     BOOST_TEST(c.oldest() == 6);
 }

@@ -16,7 +16,10 @@ using namespace comet;
 
 std::string framed(framing frame, std::vector<std::string_view> objects, bool batch = false) {
     std::string text;
-    append_messages(text, frame, objects, batch);
+    std::vector<framed_message> messages;
+    for (auto object : objects)
+        messages.push_back({object, 5});
+    append_messages(text, frame, messages, batch);
     return text;
 }
 
@@ -38,6 +41,8 @@ BOOST_AUTO_TEST_CASE(endless_ones) {
     BOOST_TEST(framed({transport::stream, true, {}}, {"{1}", "{2}"}) ==
                "4\r\n{1}\n\r\n4\r\n{2}\n\r\n");
     BOOST_TEST(framed({transport::sse, false, {}}, {"{1}"}) == "data: {1}\n\n");
+    BOOST_TEST(framed({transport::sse, false, {}, 0x1a}, {"{1}"}) ==
+               "id: 5@0000001a\ndata: {1}\n\n");
     BOOST_TEST(framed({transport::iframe, false, {}}, {"{</x><!--<}"}) ==
                "<script>parent.icomet_cb({<\\/x>\\u003c!--<});</script>\n");
 }

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "channel_items.hpp"
+#include "framing.hpp"
+#include "http_request.hpp"
+#include "limits.hpp"
+#include "query.hpp"
+
+#include <optional>
+#include <vector>
+
+namespace comet {
+
+/// The channels that a request for a subscription names: one by `cname`, `seq`, `token` and
+/// `epoch`, or several by `channels`; each once, the first of a name. With `epoch` all of
+/// `channels` are told of theirs. An event stream's `Last-Event-ID` (`N@epoch` or `N`) stands in
+/// for the one channel's `seq` and `epoch`. Null when something is not as it must be.
+std::optional<std::vector<channel_item>> requested_channels(parameters const& given,
+                                                            http_request const& request,
+                                                            transport how,
+                                                            channel_limits const& limits);
+
+} // namespace comet
