@@ -91,7 +91,7 @@ class audiences {
         std::string callback;
         bool ends = false;
         bool is_made = false;
-        millipede::payload bytes;
+        millipede::payload bytes{};
     };
     using silence_list = boost::intrusive::list<
         subscriber,
