@@ -101,6 +101,13 @@ class HttpClient(Client):
         """The JSON in one chunk."""
         return json.loads(self.chunk())
 
+    def event(self):
+        """The next event of an event stream, a chunk each: (id or None, its JSON)."""
+        while True:
+            found, number = event_in(self.chunk())
+            if found is not None:
+                return number, found
+
     def is_silent(self, seconds=0.2):
         """Whether nothing comes in that time."""
         if self._held:
@@ -114,6 +121,12 @@ class HttpClient(Client):
             return True
         finally:
             self.socket.settimeout(timeout)
+
+
+def event_in(text):
+    """What the lines of an event stream say: (JSON or None, id or None)."""
+    fields = dict(line.split(": ", 1) for line in text.decode().splitlines() if line)
+    return json.loads(fields["data"]) if "data" in fields else None, fields.get("id")
 
 
 class CometServer(Server):
