@@ -67,6 +67,42 @@ BOOST_AUTO_TEST_CASE(openings) {
     BOOST_TEST(c.oldest() == 6);
 }
 
+BOOST_AUTO_TEST_CASE(who_asked_for_epochs_hears_of_what_it_missed) {
+    channel c{named("c"), 0x1a};
+    auto said = [&](sequence wanted, std::string_view known, bool always = true) {
+        std::string text;
+        auto opening = c.open_marked(wanted, known, always);
+        for (auto const& each : opening.messages) {
+            auto object = text_of(each.object);
+            text.append(object.substr(9, object.find('"', 9) - 9)); // its type
+            if (object.find("expired") != std::string_view::npos) text += "-";
+            if (object.find("restarted") != std::string_view::npos) text += "*";
+            text += std::to_string(each.position.value()) + (opening.batch ? "," : ";");
+        }
+        return text;
+    };
+    BOOST_TEST(said(0, "") == "open0;");
+    BOOST_TEST(said(1, "") == "open0;");
+    BOOST_TEST(said(1, "0000001a", false) == "");
+    BOOST_TEST(said(1, "", false) == "open0;");
+    BOOST_TEST(said(0, "0000001a", false) == "open0;");
+    BOOST_TEST(said(INT_MIN, "", false) == "open0;");
+    for (int number = 1; number <= 3; ++number)
+        c.add(message_type::data, "m", 2); // keeps 2 and 3
+    BOOST_TEST(said(2, "0000001a", false) == "data2,data3,");
+    BOOST_TEST(said(2, "0000001a") == "open1,data2,data3,");
+    BOOST_TEST(said(3, "") == "open2,data3,");
+    BOOST_TEST(said(1, "0000001a", false) == "gap-1,data2,data3,");
+    BOOST_TEST(said(5, "0000001a", false) == "gap*1,data2,data3,");
+    BOOST_TEST(said(4, "other", false) == "gap*1,data2,data3,");
+    BOOST_TEST(said(0, "other", false) == "open3;");
+    BOOST_TEST(said(INT_MIN, "0000001a", false) == "data2,data3,");
+    c.clear();
+    BOOST_TEST(said(3, "0000001a", false) == "gap-3;");
+    BOOST_TEST(said(4, "0000001a", false) == "");
+    BOOST_TEST(said(4, "other", false) == "gap*3;");
+}
+
 BOOST_AUTO_TEST_CASE(what_is_kept) {
     for (std::uint32_t size : {0U, 1U, 2U, 3U, 10U}) {
         channel c{named("c"), 1};
