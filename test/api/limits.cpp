@@ -5,6 +5,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -185,6 +187,72 @@ BOOST_AUTO_TEST_CASE(time_in_which_the_server_does_not_read_is_not_the_peers) {
         BOOST_TEST((got.bytes == echoes(1)));
         BOOST_REQUIRE(host.reasons.wait_for(1));
         BOOST_TEST(host.reasons.at(0) == errc::message_timeout);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(who_is_too_slow_is_told) {
+    with_both_transports([](auto kind) {
+        auto wanted = quiet_options(kind);
+        wanted.message_timeout = 300ms;
+        wanted.first_message_timeout = 600ms;
+        wanted.idle_timeout = 1min;
+        host_type host{wanted};
+        recorded<error_code> told;
+        host.server.on_message_timeout([&](auto& connection, error_code const& reason) {
+            told.add(reason);
+            connection.send(echo, millipede::as_bytes("too late"));
+        });
+        host.start();
+        auto const goodbye = test::frame(echo, "too late");
+        auto slow = host.connect();
+        slow.send(echoes(1));
+        BOOST_TEST((slow.read_frame() == echoes(1)));
+        slow.send(echoes(1).substr(0, 9));
+        BOOST_TEST((slow.read_frame() == goodbye));
+        slow.send(echoes(100)); // is thrown away, and does not destroy what was said
+        BOOST_TEST(slow.read_to_end().clean);
+        auto silent = host.connect();
+        auto got = silent.read_to_end();
+        BOOST_TEST((got.bytes == goodbye));
+        BOOST_TEST(got.clean);
+        BOOST_REQUIRE(host.reasons.wait_for(2));
+        for (std::size_t index : {0U, 1U}) {
+            auto reason = index == 0 ? errc::message_timeout : errc::first_message_timeout;
+            BOOST_TEST(told.at(index) == reason);
+            BOOST_TEST(host.reasons.at(index) == reason);
+        }
+        BOOST_TEST(told.size() == 2U);
+        BOOST_TEST(host.server.metrics().timeouts == 2U);
+        BOOST_TEST(host.server.metrics().messages_received == 1U);
+    });
+}
+
+BOOST_AUTO_TEST_CASE(who_is_told_may_be_given_another_reason_or_none) {
+    with_both_transports([](auto kind) {
+        auto wanted = quiet_options(kind);
+        wanted.message_timeout = 200ms;
+        wanted.idle_timeout = 1min;
+        host_type host{wanted};
+        std::atomic<int> calls{0};
+        host.server.on_message_timeout([&](auto& connection, error_code const&) {
+            if (calls++ > 0) throw std::runtime_error{"no words"};
+            connection.send(echo, millipede::as_bytes("go"));
+            connection.close(errc::too_fast);
+        });
+        BOOST_CHECK_NO_THROW(host.start());
+        BOOST_CHECK_THROW(host.server.on_message_timeout([](auto&, error_code const&) {}),
+                          std::logic_error);
+        for (auto const& last_words : {test::frame(echo, "go"), std::string{}}) {
+            auto slow = host.connect();
+            slow.send(echoes(1).substr(0, 9));
+            auto got = slow.read_to_end();
+            BOOST_TEST((got.bytes == last_words));
+            BOOST_TEST(got.clean);
+        }
+        BOOST_REQUIRE(host.reasons.wait_for(2));
+        BOOST_TEST(host.reasons.at(0) == errc::too_fast);
+        BOOST_TEST(host.reasons.at(1) == errc::handler_failed);
+        BOOST_TEST(host.server.metrics().message_timeouts == 2U);
     });
 }
 

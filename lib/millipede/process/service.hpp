@@ -178,6 +178,16 @@ class service : public basic_service {
         before_start("on_drain()").drain_handler = std::move(handler);
     }
 
+    /// Calls `handler(connection, reason)` for a connection whose message was not whole in time
+    /// (`errc::message_timeout`, `errc::first_message_timeout`): what the handler sends is the last
+    /// that its peer gets, and leaves within the linger and the write timeout. Without a handler
+    /// such a connection is closed at once.
+    template <class Handler>
+        requires std::invocable<Handler&, connection_type&, error_code const&>
+    void on_message_timeout(Handler handler) {
+        before_start("on_message_timeout()").timeout_handler = std::move(handler);
+    }
+
     /// Calls `handler(connection)` when a connection begins.
     template <class Handler>
         requires std::invocable<Handler&, connection_type&>

@@ -20,6 +20,8 @@ std::string describe(activity what) {
         return "on_overflow";
     case activity::draining:
         return "on_drain";
+    case activity::timing_out:
+        return "on_message_timeout";
     case activity::filtering:
         return "the filter of a broadcast";
     case activity::request:

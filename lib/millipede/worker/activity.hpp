@@ -15,6 +15,7 @@ enum class activity : std::uint32_t {
     closing,           ///< `on_close`
     overflowing,       ///< `on_overflow`
     draining,          ///< `on_drain`
+    timing_out,        ///< `on_message_timeout`
     filtering,         ///< The filter of a broadcast.
     request,           ///< A function given to `post()`, or a message given to `send()`.
     function,          ///< Something that the io_context runs by itself: timers, coroutines.

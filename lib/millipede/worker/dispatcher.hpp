@@ -155,6 +155,7 @@ class dispatcher final : public protocol {
     std::function<void(connection_type&, overflow_event const&)> overflow_handler;
     std::function<void(connection_type&, error_code const&)> close_handler;
     std::function<void(connection_type&, std::chrono::milliseconds)> drain_handler;
+    std::function<void(connection_type&, error_code const&)> timeout_handler;
     /// For messages that no command's handler takes.
     message_handler any_handler;
     /// Null: there are no conversations.
@@ -246,6 +247,14 @@ class dispatcher final : public protocol {
         connection_type typed{base, codec_};
         typed.begin(activity::draining);
         drain_handler(typed, come_back_after);
+    }
+
+    bool on_message_timeout(basic_connection& base, error_code const& reason) override {
+        if (!timeout_handler) return false;
+        connection_type typed{base, codec_};
+        typed.begin(activity::timing_out);
+        timeout_handler(typed, reason);
+        return true;
     }
 
     void on_close(basic_connection& base, error_code reason) noexcept override {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // What a peer may not do: keep a message waiting for its rest, or send more than its rate allows.
 // With every limit off, none of this is called.
+#include <millipede/worker/connection.hpp>
+#include <millipede/worker/protocol.hpp>
 #include <millipede/worker/worker.hpp>
 
 #include <utility>
@@ -50,12 +52,19 @@ void worker::charge(connection_record& record, rate_limit const& rate, rate_limi
     }
 }
 
-void worker::expire_slow(connection_record& record, errc reason) noexcept {
+void worker::expire_slow(connection_record& record, errc reason) {
     if (!record.receiving()) return pool_.restart(record, tick_); // it is we who do not read
     if (reason == errc::first_message_timeout)
         ++counters_.first_message_timeouts;
     else
         ++counters_.message_timeouts;
+    bool told = false;
+    converse(record, [&](basic_connection& connection) {
+        told = protocols_[record.protocol]->on_message_timeout(connection, reason);
+    });
+    // What the handler has sent still leaves, as before every end that the server wants.
+    if (told) output_.request_close(record, reason, output::closer::handler);
+    if (record.is(flag::close_requested)) return settle(record);
     close(record, reason);
 }
 

@@ -16,8 +16,8 @@ namespace millipede::detail {
 
 /// What a listener's connections talk: the engine's view of a codec with its handlers and the type
 /// of its sessions. One object serves all workers at once, so after the start it is read only.
-/// Exceptions may escape `on_open`, `on_input`, `on_overflow` and `on_drain`; the connection is
-/// then closed.
+/// Exceptions may escape `on_open`, `on_input`, `on_overflow`, `on_drain` and
+/// `on_message_timeout`; the connection is then closed.
 class protocol {
   public:
     virtual ~protocol() = default;
@@ -50,6 +50,14 @@ class protocol {
     virtual void on_drain(basic_connection& connection, std::chrono::milliseconds come_back_after) {
         static_cast<void>(connection);
         static_cast<void>(come_back_after);
+    }
+
+    /// A message, or the first one, was not whole in its time: the connection is closed, behind
+    /// what a handler sends. \returns whether there is a handler.
+    virtual bool on_message_timeout(basic_connection& connection, error_code const& reason) {
+        static_cast<void>(connection);
+        static_cast<void>(reason);
+        return false;
     }
 
     /// It has ended, once for every `on_open`: calls the handler, destroys the session. Nothing

@@ -288,7 +288,7 @@ class worker {
     void charge_message(connection_record& record) noexcept;
     void charge(connection_record& record, rate_limit const& rate, rate_limit::bucket& from,
                 std::uint64_t count) noexcept;
-    void expire_slow(connection_record& record, errc reason) noexcept;
+    void expire_slow(connection_record& record, errc reason);
     bool wake_throttled();
 
     // Whether silent peers are there: heartbeat.cpp

@@ -19,12 +19,13 @@ BOOST_AUTO_TEST_CASE(a_command_is_named_by_its_number) {
 
 BOOST_AUTO_TEST_CASE(everything_else_has_a_name_of_its_own) {
     std::set<std::string> names;
-    for (auto each : {what::engine, what::message, what::opening, what::closing, what::overflowing,
-                      what::draining, what::filtering, what::request, what::function}) {
+    for (auto each :
+         {what::engine, what::message, what::opening, what::closing, what::overflowing,
+          what::draining, what::timing_out, what::filtering, what::request, what::function}) {
         names.insert(describe(each));
         BOOST_TEST(describe(each).find("command") == std::string::npos);
     }
-    BOOST_TEST(names.size() == 9U);
+    BOOST_TEST(names.size() == 10U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
