@@ -96,16 +96,19 @@ std::optional<std::string> admin::channel_of(http_connection& connection,
                                              http_request const& request) {
     auto channel = parameters{request}.text("cname");
     if (channel.size() <= limits_.name_max) return channel;
-    count(connection, counted::bad_parameters);
-    reply(connection, bare(400), request.terms);
+    refuse_parameter(connection, request);
     return std::nullopt;
 }
 
 bool admin::is_callback_allowed(http_connection& connection, http_request const& request) {
     if (is_callback(parameters{request}.text("cb"))) return true;
+    refuse_parameter(connection, request);
+    return false;
+}
+
+void admin::refuse_parameter(http_connection& connection, http_request const& request) {
     count(connection, counted::bad_parameters);
     reply(connection, bare(400), request.terms);
-    return false;
 }
 
 void admin::reply_wrong_method(http_connection& connection, http_request const& request) {
@@ -143,11 +146,13 @@ void admin::publish(http_connection& connection, http_request const& request, bo
     auto channel = channel_of(connection, request);
     if (!channel || !is_callback_allowed(connection, request)) return;
     parameters given{request};
+    auto ttl_seconds = given.whole_number("ttl", ttl_seconds_max);
+    if (!ttl_seconds) return refuse_parameter(connection, request);
     auto content = given.text("content");
     content = is_escaped ? json_completed(content) : json_escaped(content);
     auto answer = answering(connection, request);
     bool asked =
-        channels_.publish(std::move(*channel), std::move(content),
+        channels_.publish({std::move(*channel), std::move(content), *ttl_seconds},
                           [answer, callback = given.find("cb")](publish_result result) {
                               if (result == publish_result::taken)
                                   answer(page(script, wrapped(callback, "{\"type\":\"ok\"}")));

@@ -47,6 +47,7 @@ class admin final : public port {
     std::optional<std::string> channel_of(http_connection& connection, http_request const& request);
     /// The same for the callback, if there is one at all.
     bool is_callback_allowed(http_connection& connection, http_request const& request);
+    void refuse_parameter(http_connection& connection, http_request const& request);
     void reply_wrong_method(http_connection& connection, http_request const& request);
     /// A function that sends what the hub answers to the connection that asked.
     auto answering(http_connection& connection, http_request const& request);

@@ -66,24 +66,31 @@ class channel {
     std::uint32_t serial() const noexcept { return serial_; }
     /// The number that the next message gets; the first one's is 1.
     sequence next() const noexcept { return next_; }
-    /// How many messages it keeps.
+    /// How many messages it keeps, those that have expired in their midst included.
     std::size_t kept() const noexcept { return history_ ? history_->messages.size() : 0; }
     /// What these hold.
     std::size_t kept_bytes() const noexcept { return history_ ? history_->bytes : 0; }
 
     /// A message: takes a number, and a place among those kept. \param content has been escaped.
-    channel_event add(message_type type, std::string_view content, std::uint32_t buffer_size);
+    /// \param last_tick of the time in which it is replayed; none: as long as it is kept
+    channel_event add(message_type type, std::string_view content, std::uint32_t buffer_size,
+                      std::optional<std::uint32_t> last_tick = std::nullopt);
+    /// Forgets the messages whose time is over; they have been replayed as often as they will be,
+    /// and are not lost: history reaches back as far as before. Looks at them when one has ended.
+    void drop_expired(std::uint32_t now) noexcept;
     /// The last that its subscribers get.
     channel_event closing() const;
     /// Forgets its messages; the numbers go on.
     void clear() noexcept { history_.reset(); }
     /// What a subscriber gets who wants message `wanted` and those behind it.
     channel_opening open(sequence wanted) const;
-    /// The same for one who asked for epochs: whether it had to miss something comes first.
+    /// The same for one who asked for epochs: whether it had to miss something comes first. Where
+    /// numbers are left out, as their messages have expired, `open` says which one follows.
     /// \param known the epoch that it knows; empty: none
     /// \param always were it but to say that there is nothing new
     channel_opening open_marked(sequence wanted, std::string_view known, bool always) const;
-    /// The oldest number that a client is told it may ask for: of ten messages at most.
+    /// The oldest number that a client is told it may ask for: of ten messages at most, and behind
+    /// those that have expired.
     sequence oldest() const noexcept;
 
     /// Made when it is asked for first.
@@ -106,19 +113,34 @@ class channel {
     using hook = boost::intrusive::list_member_hook<
         boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
+    // One that has expired keeps its place, without its text: numbers stand in a row.
     struct kept_message {
         millipede::payload object;
         sequence number;
+        std::uint32_t last_tick; ///< When it `ends`.
+        bool ends;
         bool is_broadcast;
 
-        std::size_t bytes() const noexcept { return object.size() + sizeof(kept_message) + 32; }
+        bool is_expired() const noexcept { return object.empty(); }
+        std::size_t bytes() const noexcept {
+            return sizeof(kept_message) + (is_expired() ? 0 : object.size() + 32);
+        }
     };
     struct history {
         std::vector<kept_message> messages; // oldest first
         std::size_t bytes = 0;
+        std::uint32_t first_end = 0; ///< No later than the first of those that end.
+        bool any_ends = false;
+
+        void ends_at(std::uint32_t tick) noexcept;
     };
 
-    void append_kept(channel_opening& opening, sequence from) const;
+    /// Those from `from` on that have not expired. \param marked whether `open` tells where numbers
+    /// are left out
+    void append_kept(channel_opening& opening, sequence from, bool marked) const;
+    opening_message marker(message_type type, sequence first, std::string_view why) const;
+    /// The number of the first of these; the next number when there is none.
+    sequence first_kept_from(sequence wanted) const noexcept;
 
     hook by_deadline_;
     hook by_phase_;

@@ -22,6 +22,16 @@ struct signature {
     std::uint32_t expires = 0; ///< Seconds that the channel waits for it.
 };
 
+/// The longest time to live of a message that has one: 31 years.
+inline constexpr std::uint32_t ttl_seconds_max = 1'000'000'000;
+
+/// A message for one channel.
+struct publication {
+    std::string channel;           ///< Is made when there is none of that name.
+    std::string content;           ///< Escaped for JSON.
+    std::uint32_t ttl_seconds = 0; ///< Afterwards it is not replayed; 0: as long as it is kept.
+};
+
 /// What becomes of a message that is to be published.
 enum class publish_result : std::uint8_t {
     taken,         ///< It has its number, and is on its way.
@@ -53,9 +63,8 @@ class hub {
     /// Its connection has ended, or is to get nothing more. Its own thread; for any connection.
     virtual void leave(subscriber& who) = 0;
 
-    /// A message for a channel, which is made when there is none. \param content escaped for JSON
-    virtual bool publish(std::string channel, std::string content,
-                         std::function<void(publish_result)> answer) = 0;
+    /// Sends a message to a channel's subscribers, and keeps it for those who come later.
+    virtual bool publish(publication message, std::function<void(publish_result)> answer) = 0;
     /// A message for all channels. What is published behind it may overtake it where there are
     /// many.
     virtual bool broadcast(std::string content) = 0;

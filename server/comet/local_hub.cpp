@@ -64,23 +64,22 @@ channel* local_hub::obtain(desk& home, std::string_view name) {
     return found;
 }
 
-bool local_hub::publish(std::string channel, std::string content,
-                        std::function<void(publish_result)> answer) {
-    auto& home = desk_of(channel);
-    return !server_.post_to(home.index, [this, &home, channel = std::move(channel),
-                                         content = std::move(content), answer = std::move(answer)] {
-        auto* found = obtain(home, channel);
-        if (!found) {
-            ++counters_.at(home.index, counted::channels_full);
-            return answer(publish_result::channels_full);
-        }
-        if (!has_room(*found)) {
-            ++counters_.at(home.index, counted::publish_refused);
-            return answer(publish_result::busy);
-        }
-        answer(publish_result::taken);
-        publish_now(home, *found, message_type::data, content);
-    });
+bool local_hub::publish(publication message, std::function<void(publish_result)> answer) {
+    auto& home = desk_of(message.channel);
+    return !server_.post_to(
+        home.index, [this, &home, message = std::move(message), answer = std::move(answer)] {
+            auto* found = obtain(home, message.channel);
+            if (!found) {
+                ++counters_.at(home.index, counted::channels_full);
+                return answer(publish_result::channels_full);
+            }
+            if (!has_room(*found)) {
+                ++counters_.at(home.index, counted::publish_refused);
+                return answer(publish_result::busy);
+            }
+            answer(publish_result::taken);
+            publish_now(home, *found, message_type::data, message.content, message.ttl_seconds);
+        });
 }
 
 bool local_hub::has_room(channel const& interested) const noexcept {
@@ -98,10 +97,11 @@ bool local_hub::all_have_room() const noexcept {
     return true;
 }
 
-void local_hub::publish_now(desk& home, channel& to, message_type type, std::string_view content) {
+void local_hub::publish_now(desk& home, channel& to, message_type type, std::string_view content,
+                            std::uint32_t ttl_seconds) {
     ++counters_.at(home.index, counted::published);
     home.owned.lift(to);
-    send_out(home, to, home.owned.add(to, type, content));
+    send_out(home, to, home.owned.add(to, type, content, ttl_seconds));
 }
 
 void local_hub::send_out(desk& home, channel const& from, channel_event const& event) {

@@ -39,8 +39,7 @@ class local_hub final : public hub {
     bool unsubscribe(subscriber& who, std::string_view channel) override;
     void attend(subscriber& who) override;
     void leave(subscriber& who) override;
-    bool publish(std::string channel, std::string content,
-                 std::function<void(publish_result)> answer) override;
+    bool publish(publication message, std::function<void(publish_result)> answer) override;
     bool broadcast(std::string content) override;
     bool sign(std::string channel, std::uint32_t expires,
               std::function<void(std::optional<signature>)> answer) override;
@@ -68,7 +67,8 @@ class local_hub final : public hub {
     channel* obtain(desk& home, std::string_view name);
     bool has_room(channel const& interested) const noexcept;
     bool all_have_room() const noexcept;
-    void publish_now(desk& home, channel& to, message_type type, std::string_view content);
+    void publish_now(desk& home, channel& to, message_type type, std::string_view content,
+                     std::uint32_t ttl_seconds = 0);
     void send_out(desk& home, channel const& from, channel_event const& event);
     void end(desk& home, channel& ended);
     void announce(desk& home, channel const& whose, bool is_there);

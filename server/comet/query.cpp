@@ -2,6 +2,7 @@
 #include "query.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 
 namespace comet {
@@ -104,6 +105,17 @@ std::optional<std::string> parameters::find(std::string_view name) const {
 std::int32_t parameters::number(std::string_view name) const {
     // strtol stays within a long, and atoi takes the lower half of that.
     return static_cast<std::int32_t>(std::strtol(text(name).c_str(), nullptr, 10));
+}
+
+std::optional<std::uint32_t> parameters::whole_number(std::string_view name,
+                                                      std::uint32_t most) const {
+    auto given = find(name);
+    if (!given) return 0;
+    std::uint32_t value = 0;
+    auto const* end = given->data() + given->size();
+    auto [behind, failed] = std::from_chars(given->data(), end, value);
+    if (failed != std::errc{} || behind != end || value > most) return std::nullopt;
+    return value;
 }
 
 } // namespace comet

@@ -31,6 +31,9 @@ class parameters {
     std::string text(std::string_view name) const { return find(name).value_or(std::string{}); }
     /// The value as C's `atoi` reads it, in 32 bits that wrap; 0 when there is none.
     std::int32_t number(std::string_view name) const;
+    /// The value when it is digits alone and no more than `most`, 0 when there is none of that
+    /// name; null when it is anything else.
+    std::optional<std::uint32_t> whole_number(std::string_view name, std::uint32_t most) const;
 
   private:
     std::string_view body_;

@@ -26,7 +26,9 @@ registry::~registry() {
 
 channel* registry::find(std::string_view name) noexcept {
     auto found = channels_.find(name);
-    return found == channels_.end() ? nullptr : &found->second;
+    if (found == channels_.end()) return nullptr;
+    drop_expired(found->second);
+    return &found->second;
 }
 
 channel* registry::make(std::string_view name) {
@@ -56,10 +58,13 @@ void registry::free(channel& ended) noexcept {
     channels_.erase(channels_.find(name));
 }
 
-channel_event registry::add(channel& to, message_type type, std::string_view content) {
+channel_event registry::add(channel& to, message_type type, std::string_view content,
+                            std::uint32_t ttl_seconds) {
+    drop_expired(to);
     bool full = all_->history_bytes.load(std::memory_order_relaxed) >= limits_->history_max;
     auto before = to.kept_bytes();
-    auto event = to.add(type, content, full ? 0 : limits_->buffer_size);
+    auto last_tick = ttl_seconds == 0 ? std::nullopt : std::optional{now_ + ttl_seconds};
+    auto event = to.add(type, content, full ? 0 : limits_->buffer_size, last_tick);
     all_->history_bytes.fetch_add(to.kept_bytes() - before, std::memory_order_relaxed); // wraps
     return event;
 }
@@ -67,6 +72,12 @@ channel_event registry::add(channel& to, message_type type, std::string_view con
 void registry::clear(channel& forgetful) noexcept {
     all_->history_bytes.fetch_sub(forgetful.kept_bytes(), std::memory_order_relaxed);
     forgetful.clear();
+}
+
+void registry::drop_expired(channel& touched) noexcept {
+    auto before = touched.kept_bytes();
+    touched.drop_expired(now_);
+    all_->history_bytes.fetch_sub(before - touched.kept_bytes(), std::memory_order_relaxed);
 }
 
 void registry::lift(channel& used) noexcept {

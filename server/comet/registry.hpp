@@ -33,7 +33,7 @@ class registry {
     registry& operator=(registry const&) = delete;
     ~registry();
 
-    /// Null when there is none of that name.
+    /// Null when there is none of that name. What is kept in vain it forgets at this occasion.
     channel* find(std::string_view name) noexcept;
     /// A new one, of a name that has none. Null when there are too many.
     channel* make(std::string_view name);
@@ -41,8 +41,10 @@ class registry {
     void free(channel& ended) noexcept;
     std::size_t size() const noexcept { return channels_.size(); }
 
-    /// A message for it. \param content has been escaped.
-    channel_event add(channel& to, message_type type, std::string_view content);
+    /// A message for it. \param content has been escaped. \param ttl_seconds for so long at least,
+    /// and a second longer at most, it is replayed; 0: as long as it is kept.
+    channel_event add(channel& to, message_type type, std::string_view content,
+                      std::uint32_t ttl_seconds = 0);
     /// Has it forget its messages.
     void clear(channel& forgetful) noexcept;
     /// Somebody has used it: it lives for `channel_timeout` at least.
@@ -113,6 +115,7 @@ class registry {
         channel, boost::intrusive::member_hook<channel, channel::hook, &channel::by_phase_>,
         unsized>;
 
+    void drop_expired(channel& touched) noexcept;
     void end_at(channel& unused, std::uint32_t tick) noexcept;
     void advance_walk() noexcept;
     void skip_empty_phases() noexcept;

@@ -117,6 +117,52 @@ BOOST_AUTO_TEST_CASE(what_is_kept) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(messages_that_have_had_their_time) {
+    channel c{named("c"), 1};
+    c.add(message_type::data, "1", 10, 7);
+    c.add(message_type::data, "2", 10);
+    c.add(message_type::broadcast, "3", 10, 5);
+    c.add(message_type::data, "4", 10, 9);
+    auto bytes = c.kept_bytes();
+    c.drop_expired(5); // the last tick of one
+    BOOST_TEST((numbers(c.open(1)) == std::vector{1, 2, 3, 4, 4}));
+    BOOST_TEST(c.kept_bytes() == bytes);
+    c.drop_expired(6);
+    BOOST_TEST((numbers(c.open(1)) == std::vector{1, 2, 4}));
+    BOOST_TEST(c.kept_bytes() < bytes);
+    BOOST_TEST(c.oldest() == 1);
+    c.drop_expired(8);
+    BOOST_TEST((numbers(c.open(1)) == std::vector{2, 4}));
+    BOOST_TEST(c.oldest() == 2);
+    c.drop_expired(10);
+    BOOST_TEST((numbers(c.open(1)) == std::vector{2}));
+    BOOST_TEST(c.open(3).objects.empty()); // and he waits
+    BOOST_TEST(c.open(3).from == 5);
+    BOOST_TEST(c.kept() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(all_have_expired) {
+    channel c{named("c"), 1};
+    auto wraps = static_cast<std::uint32_t>(-2); // as do ticks
+    c.add(message_type::data, "1", 2, wraps + 4);
+    c.add(message_type::data, "2", 2, wraps + 1);
+    c.drop_expired(wraps);
+    BOOST_TEST((numbers(c.open(1)) == std::vector{1, 2}));
+    c.drop_expired(wraps + 2);
+    BOOST_TEST((numbers(c.open(1)) == std::vector{1}));
+    c.drop_expired(wraps + 5);
+    BOOST_TEST(c.open(1).objects.empty());
+    BOOST_TEST(c.oldest() == 3);
+    c.add(message_type::data, "3", 2); // pushes one out that has expired
+    BOOST_TEST(c.kept() == 2U);
+    c.add(message_type::data, "4", 2);
+    c.add(message_type::data, "5", 2);
+    channel fresh{named("c"), 1};
+    for (int count = 0; count < 5; ++count)
+        fresh.add(message_type::data, "m", 2);
+    BOOST_TEST(c.kept_bytes() == fresh.kept_bytes());
+}
+
 BOOST_AUTO_TEST_CASE(subscribers_by_worker) {
     channel c{named("c"), 1};
     for (std::uint32_t worker : {0U, 1U, 0U, 5U})
@@ -181,6 +227,28 @@ BOOST_AUTO_TEST_CASE(all_together_keep_so_much) {
     BOOST_TEST(all.history_bytes == c.kept_bytes());
     one.free(c);
     BOOST_TEST(all.history_bytes == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_expires_is_not_counted_among_what_is_kept) {
+    life world;
+    auto& c = *world.owned.make("c");
+    world.owned.joined(c, 0);
+    std::string text(1'000, 'x');
+    world.owned.add(c, message_type::data, text, 2);
+    world.owned.add(c, message_type::data, text, 1);
+    BOOST_TEST(world.all.history_bytes > 2'000U);
+    world.tick(2); // the second's is over
+    BOOST_TEST(world.all.history_bytes > 2'000U);
+    BOOST_TEST((numbers(world.owned.find("c")->open(1)) == std::vector{1}));
+    BOOST_TEST(world.all.history_bytes < 2'000U);
+    world.tick();
+    world.owned.add(c, message_type::data, text);
+    BOOST_TEST((numbers(c.open(1)) == std::vector{3}));
+    BOOST_TEST(world.all.history_bytes > 1'000U);
+    BOOST_TEST(world.all.history_bytes < 2'000U);
+    BOOST_TEST(world.all.history_bytes == c.kept_bytes());
+    world.owned.free(c);
+    BOOST_TEST(world.all.history_bytes == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(nobody_wants_it_for_so_long) {

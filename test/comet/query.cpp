@@ -35,6 +35,19 @@ BOOST_AUTO_TEST_CASE(the_first_of_a_name_counts_whatever_its_case) {
     BOOST_TEST(!parameters{"%61=1"}.find("a")); // names are not decoded
 }
 
+BOOST_AUTO_TEST_CASE(whole_numbers) {
+    auto number = [](std::string const& text) {
+        return parameters{"n=" + text}.whole_number("n", 1'000).value_or(UINT_MAX);
+    };
+    BOOST_TEST(parameters{"m=1"}.whole_number("n", 1'000).value() == 0U);
+    BOOST_TEST(number("0") == 0U);
+    BOOST_TEST(number("007") == 7U);
+    BOOST_TEST(number("1000") == 1'000U);
+    for (std::string bad : {"", "1001", "-1", "%2B1", "+1", "1+", "1s", "1.0", "x", "4294967297",
+                            "99999999999999999999"})
+        BOOST_TEST(number(bad) == UINT_MAX, bad);
+}
+
 BOOST_AUTO_TEST_CASE(one_bad_item_voids_all) {
     for (std::string query : {"a=1&b", "b&a=1", "a=1&=b", "=&a=1", "a=1&&b=2", "&a=1"})
         BOOST_TEST(!parameters{query}.find("a"), query);

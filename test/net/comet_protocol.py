@@ -248,6 +248,23 @@ class Numbers(CometTest):
         self.assertEqual(client.message(), data("d", 2, "kept"))
         self.assertEqual(self.poll(server, 1, "d"), [data("d", 2, "kept")])
 
+    def test_a_message_has_its_time(self):
+        server = self.serve_comet(channel_timeout="1h")
+        stream, _ = self.subscribe(server, "c", path="stream")
+        admin = self.http(server.admin)
+        admin.get("/push?cname=c&content=long&ttl=1000000000")
+        admin.get("/pub?cname=c&content=short&ttl=1")
+        admin.get("/push", method="POST", body=b"cname=c&content=endless&ttl=0")
+        for number, text in enumerate(("long", "short", "endless"), 1):
+            self.assertEqual(stream.message(), data("c", number, text))
+        kept = [data("c", 1, "long"), data("c", 3, "endless")]
+        wait_until(lambda: self.poll(server, 1) == kept, "the end of the short one")
+        self.assertEqual(json.loads(self.admin(server, "sign", cname="c"))["seq"], 1)
+        for bad in ("-1", "", "x", "1s", "1000000001", "4294967297"):
+            for path in ("push", "pub"):
+                self.assertEqual(admin.get(f"/{path}?cname=c&content=m&ttl={bad}").status, 400)
+        self.assertEqual(self.poll(server, 1), kept)
+
     def test_the_number_stays_when_the_buffer_is_cleared(self):
         server = self.serve_comet()
         self.publish(server, 3)
