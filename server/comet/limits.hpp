@@ -6,6 +6,13 @@
 
 namespace comet {
 
+/// Who is told which users attend a channel.
+enum class presence_level : std::uint8_t {
+    none,  ///< Nobody: users are not kept.
+    admin, ///< Who asks at the admin port.
+    all,   ///< Subscribers who want to know, too.
+};
+
 /// What channels and subscribers may be and have: icomet's settings, with its defaults. Times are
 /// in seconds, which is what one tick takes.
 struct channel_limits {
@@ -22,6 +29,11 @@ struct channel_limits {
     std::uint32_t channels_per_connection = 64;   ///< That one connection may be subscribed to.
     std::size_t name_max = 4'096;                 ///< Bytes of a channel's name.
     std::size_t waiting_max = 64UL * 1024 * 1024; ///< Bytes of messages on their way to one worker.
+    presence_level presence = presence_level::admin;
+    std::uint32_t user_linger = 10;              ///< How long one who has left counts as there.
+    std::uint32_t users_max = 1'000'000;         ///< Kept, of all channels and workers.
+    std::uint32_t users_per_channel_max = 1'000; ///< Kept of one channel.
+    std::size_t user_max = 256;                  ///< Bytes of a user's name.
 };
 
 } // namespace comet
