@@ -64,7 +64,7 @@ void admin::opened(http_connection& connection) {
 }
 
 admin::handler admin::handler_at(std::string_view path) noexcept {
-    static constexpr std::array<std::pair<std::string_view, handler>, 9> places{
+    static constexpr std::array<std::pair<std::string_view, handler>, 10> places{
         {{"/pub", &admin::publish_raw},
          {"/push", &admin::publish_text},
          {"/broadcast", &admin::broadcast},
@@ -73,7 +73,8 @@ admin::handler admin::handler_at(std::string_view path) noexcept {
          {"/clear", &admin::clear},
          {"/info", &admin::info},
          {"/check", &admin::check},
-         {"/psub", &admin::watch}}};
+         {"/psub", &admin::watch},
+         {"/presence", &admin::presence}}};
     for (auto const& [place, function] : places)
         if (place == path) return function;
     return nullptr;
@@ -246,9 +247,28 @@ void admin::watch(http_connection& connection, http_request const& request) {
     if (!terms.chunked) terms.keep_alive = false;
     auto head =
         endless_head("Server: icomet 0.2.5\r\nContent-Type: text/html; charset=utf-8\r\n", terms);
-    connection.send_bytes(millipede::as_bytes(head));
     connection->busy = connection->endless = connection->is_watching = true;
-    channels_.watch(connection.id(), terms.chunked);
+    // First: who has seen the head misses nothing.
+    channels_.watch(connection.id(), terms.chunked, parameters{request}.number("users") == 1);
+    connection.send_bytes(millipede::as_bytes(head));
+}
+
+void admin::presence(http_connection& connection, http_request const& request) {
+    if (limits_.presence == presence_level::none) return reply_not_found(connection, request);
+    auto channel = channel_of(connection, request);
+    if (!channel) return;
+    auto answer = answering(connection, request);
+    bool asked = channels_.call_roll(*channel, [answer, channel](channel_roll const& roll) {
+        auto text = "{\"cname\":\"" + json_name(*channel) + "\",\"users\":[";
+        for (auto const& [user, subscriptions] : roll.users) {
+            if (text.back() != '[') text += ',';
+            text.append("{\"user\":\"").append(json_name(user));
+            text.append("\",\"subscriptions\":").append(std::to_string(subscriptions)) += '}';
+        }
+        text.append("],\"anonymous\":").append(std::to_string(roll.anonymous)).append("}\n");
+        answer(page(json, std::move(text)));
+    });
+    unless_asked(asked, connection, request);
 }
 
 } // namespace comet

@@ -13,7 +13,7 @@
 namespace comet {
 
 /// The port for those who publish: /pub, /push, /broadcast, /sign, /close, /clear, /info, /check,
-/// /psub; for those alone whom the gate lets pass.
+/// /psub, /presence; for those alone whom the gate lets pass.
 class admin final : public port {
   public:
     using service = millipede::service<subscriber, http_codec>;
@@ -42,6 +42,7 @@ class admin final : public port {
     void info(http_connection& connection, http_request const& request);
     void check(http_connection& connection, http_request const& request);
     void watch(http_connection& connection, http_request const& request);
+    void presence(http_connection& connection, http_request const& request);
 
     /// The parameters' channel; none, with the reply sent, when it may not be.
     std::optional<std::string> channel_of(http_connection& connection, http_request const& request);

@@ -12,6 +12,11 @@ constexpr std::uint32_t slice = 128;
 
 } // namespace
 
+void departure::add(subscription& which) {
+    if (which.is_named) users.push_back(which.owner().more->user);
+    ++count;
+}
+
 void audiences::join(subscription& which, channel_key key, millipede::payload const& name) {
     auto& room = rooms_[key.value()];
     if (room.present.empty()) {
@@ -19,15 +24,18 @@ void audiences::join(subscription& which, channel_key key, millipede::payload co
         room.name = name;
     }
     which.listens_to = &room;
-    room.present.push_back(which);
+    room.put(which);
     heard(which.owner());
 }
 
 void audiences::leave(subscription& which) {
-    auto* room = std::exchange(which.listens_to, nullptr);
+    auto* room = which.listens_to;
     if (!room) return;
+    departure gone;
+    gone.add(which);
+    which.listens_to = nullptr;
     which.by_channel.unlink();
-    out_->left(room->key, room->name, 1);
+    out_->left(room->key, room->name, std::move(gone));
     drop_if_empty(*room);
 }
 
@@ -67,12 +75,17 @@ bool audiences::begin_next() {
 }
 
 void audiences::deliver(std::uint32_t& budget) {
+    bool for_all = !tasks_.front().event.is_presence();
     while (!pending_.empty() && budget != 0) {
+        if (!for_all && !pending_.front().wants_presence) { // nor do those behind it
+            room_->present.splice(room_->present.end(), pending_);
+            break;
+        }
         --budget;
         deliver(pending_.front());
     }
     // Before the next slice: those who have been served may come back meanwhile.
-    if (auto ended = std::exchange(ended_, 0)) out_->left(room_->key, room_->name, ended);
+    if (ended_.count != 0) out_->left(room_->key, room_->name, std::exchange(ended_, {}));
     if (!pending_.empty()) return;
     auto& room = *std::exchange(room_, nullptr);
     end_task();
@@ -83,10 +96,10 @@ void audiences::deliver(subscription& to) {
     auto const& event = tasks_.front().event;
     bool closes = event.type == message_type::close;
     pending_.pop_front();
-    room_->present.push_back(to);
+    room_->put(to);
     // Who came while messages waited here may have got some of them already.
     if (!closes && distance(to.from, event.number) < 0) return;
-    to.from = following(event.number);
+    if (!event.is_presence()) to.from = following(event.number);
     ++delivered_;
     auto& who = to.owner();
     if (closes || !is_endless(who.how)) return deliver_last(to);
@@ -106,10 +119,10 @@ void audiences::deliver_last(subscription& to) {
 }
 
 // Out of the room; where the channel lives it is told with the others.
-void audiences::count_out(subscription& served) noexcept {
+void audiences::count_out(subscription& served) {
+    ended_.add(served);
     served.by_channel.unlink();
     served.listens_to = nullptr;
-    ++ended_;
 }
 
 void audiences::end(subscriber& served) {

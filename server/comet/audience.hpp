@@ -10,7 +10,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace comet {
 
@@ -31,7 +33,24 @@ struct audience {
 
     channel_key key;
     millipede::payload name; ///< The channel's.
-    list present;
+    list present;            ///< Those who want presence first.
+
+    /// Behind those of its kind that may come before it.
+    void put(subscription& which) noexcept {
+        if (which.wants_presence)
+            present.push_front(which);
+        else
+            present.push_back(which);
+    }
+};
+
+/// Those who have left an audience.
+struct departure {
+    std::uint32_t count = 0;
+    std::vector<std::string> users{}; ///< Of those who are named, each as often as he left.
+
+    /// With one more. \param which still has its owner
+    void add(subscription& which);
 };
 
 /// What audiences need of the world.
@@ -44,8 +63,8 @@ class outlet {
     /// Its reply is complete, and it listens to nothing more: the connection goes on, or ends, as
     /// its terms say.
     virtual void finished(subscriber& served) = 0;
-    /// So many have left the audience of the channel: to be told where it lives.
-    virtual void left(channel_key key, millipede::payload const& name, std::uint32_t count) = 0;
+    /// Some have left the audience of the channel: to be told where it lives.
+    virtual void left(channel_key key, millipede::payload const& name, departure gone) = 0;
     /// Messages of so many bytes, which waited here, have been delivered.
     virtual void done(std::size_t bytes) = 0;
     /// There is more to do: calls `audiences::work` soon, when others have had their turn.
@@ -102,7 +121,7 @@ class audiences {
     void deliver(std::uint32_t& budget);
     void deliver(subscription& to);
     void deliver_last(subscription& to);
-    void count_out(subscription& served) noexcept;
+    void count_out(subscription& served);
     void end_task();
     void tell_silent(std::uint32_t& budget);
     void send_noop(subscriber& to);
@@ -117,8 +136,8 @@ class audiences {
     silence_list by_silence_; // who was given something longest ago first
     std::deque<task> tasks_;  // the first is under way when `room_` is set
     audience* room_ = nullptr;
-    audience::list pending_;  // of that room, those who have not had the message yet
-    std::uint32_t ended_ = 0; // of that room, those that left it with the message
+    audience::list pending_; // of that room, those who have not had the message yet
+    departure ended_{};      // of that room, those that left it with the message
     framed last_{};
     std::uint32_t now_ = 0;
     bool is_working_ = false;

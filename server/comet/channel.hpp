@@ -33,8 +33,12 @@ struct channel_event {
 
     /// As in `framed_message`.
     std::optional<sequence> position() const noexcept {
-        if (type == message_type::close) return std::nullopt;
+        if (type == message_type::close || is_presence()) return std::nullopt;
         return number;
+    }
+    /// Whether it is about users, and for those alone who want to know; it takes no number.
+    bool is_presence() const noexcept {
+        return type == message_type::join || type == message_type::leave;
     }
     /// What it holds, for the bound of what waits for a worker.
     std::size_t bytes() const noexcept { return object.size() + next_seq.size() + 256; }

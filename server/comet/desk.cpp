@@ -24,11 +24,19 @@ void local_hub::desk::finished(subscriber& served) {
         });
 }
 
-void local_hub::desk::left(channel_key key, millipede::payload const& name, std::uint32_t count) {
+void local_hub::desk::left(channel_key key, millipede::payload const& name, departure gone) {
     auto& home = *hub_->desks_[key.worker];
-    hub_->server_.post_to(key.worker, [hub = hub_, &home, key, name, count, from = index] {
-        hub->count_gone(home, key, text_of(name), from, count);
-    });
+    if (gone.users.empty()) { // most have none: a small message
+        hub_->server_.post_to(key.worker,
+                              [hub = hub_, &home, key, name, count = gone.count, from = index] {
+                                  hub->count_gone(home, key, text_of(name), from, departure{count});
+                              });
+        return;
+    }
+    hub_->server_.post_to(key.worker,
+                          [hub = hub_, &home, key, name, gone = std::move(gone), from = index] {
+                              hub->count_gone(home, key, text_of(name), from, gone);
+                          });
 }
 
 void local_hub::desk::done(std::size_t bytes) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "attendance.hpp"
 #include "local_hub.hpp"
 #include "questions.hpp"
 
@@ -19,18 +20,24 @@ class local_hub::desk final : public outlet {
     struct watcher {
         millipede::connection_id id;
         bool chunked;
+        bool with_users;
     };
 
     desk(local_hub& hub, std::uint32_t worker)
-        : owned{hub.limits_, hub.all_}, present{hub.limits_, *this}, index{worker}, hub_{&hub} {}
+        : owned{hub.limits_, hub.all_},
+          guests{hub.limits_, hub.users_},
+          present{hub.limits_, *this},
+          index{worker},
+          hub_{&hub} {}
 
     void send(subscriber& to, millipede::payload bytes, bool may_be_lost) override;
     void finished(subscriber& served) override;
-    void left(channel_key key, millipede::payload const& name, std::uint32_t count) override;
+    void left(channel_key key, millipede::payload const& name, departure gone) override;
     void done(std::size_t bytes) override;
     void again() override;
 
     registry owned;
+    attendance guests; ///< Of the channels that live here.
     audiences present;
     std::uint32_t index;
     questions asking;
@@ -55,6 +62,7 @@ struct local_hub::question {
     std::uint32_t worker; ///< The subscriber's.
     std::uint32_t ticket;
     bool endless;
+    std::string user; ///< Empty: none.
 };
 
 /// The answer.
@@ -65,6 +73,10 @@ struct local_hub::verdict {
     millipede::payload name{};
     channel_opening opening{};
     bool joins = false; ///< It has been counted as a subscriber.
+    bool wants_presence = false;
+    std::string user{}; ///< As whose; empty: it counts as nobody's.
+
+    departure taken_back() const;
 };
 
 } // namespace comet

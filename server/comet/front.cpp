@@ -3,6 +3,7 @@
 
 #include "query.hpp"
 #include "requested_channels.hpp"
+#include "user_name.hpp"
 
 #include <array>
 #include <optional>
@@ -43,7 +44,8 @@ void front::subscribe(http_connection& connection, http_request const& request, 
     parameters given{request};
     auto items = requested_channels(given, request, how, limits_);
     auto callback = how == transport::poll ? given.text("cb") : std::string{};
-    if (!items || !is_callback(callback)) {
+    auto user = given.text("user");
+    if (!items || !is_callback(callback) || !is_user_name(user, limits_.user_max)) {
         count(connection, counted::bad_parameters);
         return reply(connection, {.status = 400}, request.terms);
     }
@@ -54,6 +56,7 @@ void front::subscribe(http_connection& connection, http_request const& request, 
     who.terms = request.terms;
     who.noop = given.number("noop");
     if (!callback.empty()) who.obtain_more().callback = std::move(callback);
+    if (!user.empty()) who.obtain_more().user = std::move(user);
     for (auto& each : *items) {
         if (channels_.subscribe(who, std::move(each))) continue;
         channels_.leave(who);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace comet {
 
@@ -39,6 +40,16 @@ enum class publish_result : std::uint8_t {
     busy,          ///< Too much is on its way to a worker with subscribers: nobody gets it.
 };
 
+/// Who attends a channel.
+struct channel_roll {
+    struct entry {
+        std::string user;            ///< In UTF-8.
+        std::uint32_t subscriptions; ///< 0: he has left a moment ago.
+    };
+    std::vector<entry> users{};  ///< In the order of their names.
+    std::uint32_t anonymous = 0; ///< Subscriptions of nobody's.
+};
+
 /// Where channels live, as the two ports see it. This process's workers stand behind it, or may
 /// stand a bus that connects several processes.
 ///
@@ -49,9 +60,9 @@ class hub {
   public:
     virtual ~hub() = default;
 
-    /// Subscribes a connection whose `how`, `terms`, callback and `noop` have been set, and which
-    /// is not subscribed to that channel; everything that it gets from now on comes from here,
-    /// until it is not `busy` any more. A connection may have several. Its own thread.
+    /// Subscribes a connection whose `how`, `terms`, callback, user and `noop` have been set, and
+    /// which is not subscribed to that channel; everything that it gets from now on comes from
+    /// here, until it is not `busy` any more. A connection may have several. Its own thread.
     virtual bool subscribe(subscriber& who, channel_item asked) = 0;
     /// Whether it is subscribed to the channel, or has asked to be. Its own thread.
     virtual bool is_subscribed(subscriber& who, std::string_view channel) const = 0;
@@ -85,8 +96,11 @@ class hub {
     virtual std::uint64_t channels() const = 0;
     virtual std::uint64_t subscribers() const = 0;
 
+    /// Who its subscribers say they are; nobody when it does not exist.
+    virtual bool call_roll(std::string channel, std::function<void(channel_roll)> answer) = 0;
     /// Tells a connection when channels come, stay and go, a line each. \param chunked as chunks
-    virtual bool watch(millipede::connection_id watcher, bool chunked) = 0;
+    /// \param with_users when users come and go, too
+    virtual bool watch(millipede::connection_id watcher, bool chunked, bool with_users) = 0;
     virtual void unwatch(millipede::connection_id watcher) = 0;
 };
 

@@ -210,39 +210,6 @@ bool local_hub::look(std::string channel,
                             });
 }
 
-// ---------------------------------------------------------------- presence
-
-void local_hub::end(desk& home, channel& ended) {
-    announce(home, ended, false);
-}
-
-void local_hub::announce(desk& home, channel const& whose, bool is_there) {
-    if (home.watchers.empty()) return;
-    auto line = std::string{is_there ? "1 " : "0 "};
-    line.append(json_completed(text_of(whose.name()))).append("\n");
-    std::string chunk;
-    append_chunk(chunk, true, line);
-    millipede::payload plain{millipede::as_bytes(line)};
-    millipede::payload chunked{millipede::as_bytes(chunk)};
-    for (auto const& each : home.watchers)
-        server_.send(each.id, each.chunked ? chunked : plain);
-}
-
-bool local_hub::watch(millipede::connection_id watcher, bool chunked) {
-    for (auto& each : desks_)
-        server_.post_to(each->index, [&home = *each, watcher, chunked] {
-            home.watchers.push_back({watcher, chunked});
-        });
-    return true;
-}
-
-void local_hub::unwatch(millipede::connection_id watcher) {
-    for (auto& each : desks_)
-        server_.post_to(each->index, [&home = *each, watcher] {
-            std::erase_if(home.watchers, [&](auto const& one) { return one.id == watcher; });
-        });
-}
-
 // ---------------------------------------------------------------- time
 
 void local_hub::await_tick(desk& each) {
@@ -257,6 +224,7 @@ void local_hub::await_tick(desk& each) {
 
 void local_hub::tick(desk& each) {
     each.owned.tick([&](channel& expired) { end(each, expired); });
+    dismiss_absent(each);
     if (!each.watchers.empty())
         each.owned.for_each_in_phase([&](channel const& one) { announce(each, one, true); });
     each.present.tick();

@@ -51,7 +51,8 @@ class local_hub final : public hub {
         return all_.channels.load(std::memory_order_relaxed);
     }
     std::uint64_t subscribers() const override;
-    bool watch(millipede::connection_id watcher, bool chunked) override;
+    bool call_roll(std::string channel, std::function<void(channel_roll)> answer) override;
+    bool watch(millipede::connection_id watcher, bool chunked, bool with_users) override;
     void unwatch(millipede::connection_id watcher) override;
 
   private:
@@ -62,7 +63,7 @@ class local_hub final : public hub {
     // On the worker of a channel.
     desk& desk_of(std::string_view channel) noexcept;
     void decide(desk& home, question const& asked);
-    verdict judge(desk& home, question const& asked);
+    void judge(desk& home, question const& asked, verdict& decided);
     void take_back(desk& home, verdict const& decided);
     channel* obtain(desk& home, std::string_view name);
     bool has_room(channel const& interested) const noexcept;
@@ -72,9 +73,16 @@ class local_hub final : public hub {
     void send_out(desk& home, channel const& from, channel_event const& event);
     void end(desk& home, channel& ended);
     void announce(desk& home, channel const& whose, bool is_there);
+    void announce_user(desk& home, millipede::payload const& channel, std::string_view user,
+                       bool is_there);
+    void tell_watchers(desk& home, std::string_view line, bool of_users);
+    void welcome(desk& home, channel const& to, question const& asked, verdict& decided);
+    static void append_present(desk const& home, channel const& of, channel_opening& opening);
+    void tell_of_user(desk& home, channel const& whose, std::string_view user, message_type what);
+    void dismiss_absent(desk& home);
     void walk(desk& home);
     void count_gone(desk& home, channel_key key, std::string_view name, std::uint32_t worker,
-                    std::uint32_t count);
+                    departure const& gone);
 
     // On the worker of a subscriber.
     void carry_out(desk& here, verdict& decided);
@@ -87,6 +95,7 @@ class local_hub final : public hub {
     channel_limits const limits_;
     tally& counters_;
     channel_totals all_;
+    std::atomic<std::uint32_t> users_{0};      // that are kept
     std::atomic<std::uint32_t> broadcasts_{0}; // that a worker has not done yet
     std::vector<std::unique_ptr<desk>> desks_; // one per worker, touched by it alone
 };

@@ -21,7 +21,8 @@ bool local_hub::subscribe(subscriber& who, channel_item asked) {
         throw;
     }
     which.is_asking = true;
-    question what{std::move(asked), here.index, which.ticket, is_endless(who.how)};
+    question what{std::move(asked), here.index, which.ticket, is_endless(who.how), {}};
+    if (who.more && limits_.presence != presence_level::none) what.user = who.more->user;
     bool posted =
         !server_.post_to(home.index, [this, &home, what = std::move(what)] { decide(home, what); });
     if (posted) return true;
@@ -67,8 +68,9 @@ void local_hub::leave(subscriber& who) {
 
 void local_hub::decide(desk& home, question const& asked) {
     auto& there = *desks_[asked.worker];
-    auto decided = judge(home, asked);
+    verdict decided{.worker = asked.worker, .ticket = asked.ticket};
     try {
+        judge(home, asked, decided);
         if (!server_.post_to(there.index,
                              [this, &there, decided]() mutable { carry_out(there, decided); }))
             return;
@@ -81,17 +83,16 @@ void local_hub::decide(desk& home, question const& asked) {
 
 // Nobody will know of it.
 void local_hub::take_back(desk& home, verdict const& decided) {
-    if (decided.joins) count_gone(home, decided.key, text_of(decided.name), decided.worker, 1);
+    if (decided.joins)
+        count_gone(home, decided.key, text_of(decided.name), decided.worker, decided.taken_back());
 }
 
-local_hub::verdict local_hub::judge(desk& home, question const& asked) {
+void local_hub::judge(desk& home, question const& asked, verdict& decided) {
     auto const& wanted = asked.what;
-    verdict decided{.worker = asked.worker, .ticket = asked.ticket};
     auto refuse = [&](counted what, message_type type, std::string_view why) {
         ++counters_.at(home.index, what);
         auto object = message_object(type, wanted.cname, 0, why);
         decided.opening.messages.push_back({millipede::payload{millipede::as_bytes(object)}});
-        return std::move(decided);
     };
     auto* found = home.owned.find(wanted.cname);
     if (!found && !limits_.needs_token) {
@@ -106,20 +107,20 @@ local_hub::verdict local_hub::judge(desk& home, question const& asked) {
     home.owned.lift(*found);
     decided.opening = wanted.epoch ? found->open_marked(wanted.seq, *wanted.epoch, asked.endless)
                                    : found->open(wanted.seq);
-    decided.joins = asked.endless || decided.opening.messages.empty();
-    if (decided.joins) {
+    if (asked.endless || decided.opening.messages.empty()) {
         decided.key = {home.index, found->serial()};
         decided.name = found->name();
         home.owned.joined(*found, asked.worker);
         ++home.subscribers;
+        decided.joins = true; // from now on to be taken back whatever fails
     }
-    return decided;
+    welcome(home, *found, asked, decided);
 }
 
 void local_hub::carry_out(desk& here, verdict& decided) {
     auto* which = here.asking.answered(decided.ticket);
     if (!which) {
-        if (decided.joins) here.left(decided.key, decided.name, 1);
+        if (decided.joins) here.left(decided.key, decided.name, decided.taken_back());
         return;
     }
     auto& who = which->owner();
@@ -138,6 +139,8 @@ void local_hub::carry_out(desk& here, verdict& decided) {
         !decided.joins && is_reply(who.how) && (!is_endless(who.how) || !who.has_subscriptions());
     if (ends) append_end(text, frame);
     which->from = decided.opening.from;
+    which->is_named = !decided.user.empty();
+    which->wants_presence = decided.wants_presence;
     if (!text.empty()) here.send(who, millipede::payload{millipede::as_bytes(text)}, false);
     if (decided.joins) return here.present.join(*which, decided.key, decided.name);
     if (!ends) return who.release(*which);
@@ -146,11 +149,14 @@ void local_hub::carry_out(desk& here, verdict& decided) {
 }
 
 void local_hub::count_gone(desk& home, channel_key key, std::string_view name, std::uint32_t worker,
-                           std::uint32_t count) {
+                           departure const& gone) {
     auto* found = home.owned.find(name);
     if (!found || found->serial() != key.serial) return; // closed: counted there
-    home.subscribers -= count;
-    home.owned.left(*found, worker, count);
+    home.subscribers -= gone.count;
+    home.owned.left(*found, worker, gone.count);
+    for (auto const& user : gone.users)
+        if (home.guests.left(key.serial, user))
+            tell_of_user(home, *found, user, message_type::leave);
 }
 
 } // namespace comet

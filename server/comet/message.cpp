@@ -24,6 +24,12 @@ std::string_view name_of(message_type type) noexcept {
         return "open";
     case message_type::gap:
         return "gap";
+    case message_type::present:
+        return "present";
+    case message_type::join:
+        return "join";
+    case message_type::leave:
+        return "leave";
     }
     return "";
 }

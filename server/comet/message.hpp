@@ -38,6 +38,9 @@ enum class message_type : std::uint8_t {
     too_many,  ///< "429"
     open,      ///< The first, for those who asked for epochs.
     gap,       ///< The same, when messages before it are lost.
+    present,   ///< A user who is there: for who wants to know, after the opening.
+    join,      ///< One has come.
+    leave,     ///< One has been gone for long.
 };
 
 /// The text of a JSON string, without its quotation marks: everything escaped that must be.

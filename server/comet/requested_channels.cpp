@@ -45,6 +45,9 @@ std::optional<std::vector<channel_item>> requested_channels(parameters const& gi
         items.push_back({given.text("cname"), given.number("seq"), given.text("token"), epoch});
         if (how == transport::sse) go_on_behind(items.front(), request.last_event_id);
     }
+    if (given.number("presence") == 1)
+        for (auto& each : items)
+            each.presence = true;
     auto is_too_long = [&](auto const& each) { return each.cname.size() > limits.name_max; };
     if (std::any_of(items.begin(), items.end(), is_too_long)) return std::nullopt;
     return items;

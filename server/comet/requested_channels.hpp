@@ -14,8 +14,9 @@ namespace comet {
 
 /// The channels that a request for a subscription names: one by `cname`, `seq`, `token` and
 /// `epoch`, or several by `channels`; each once, the first of a name. With `epoch` all of
-/// `channels` are told of theirs. An event stream's `Last-Event-ID` (`N@epoch` or `N`) stands in
-/// for the one channel's `seq` and `epoch`. Null when something is not as it must be.
+/// `channels` are told of theirs, with `presence=1` of users. An event stream's `Last-Event-ID`
+/// (`N@epoch` or `N`) stands in for the one channel's `seq` and `epoch`. Null when something is not
+/// as it must be.
 std::optional<std::vector<channel_item>> requested_channels(parameters const& given,
                                                             http_request const& request,
                                                             transport how,

@@ -73,6 +73,24 @@ void add_channel_settings(settings_table& table, comet::channel_limits& channels
                               channels.polling_timeout, 1));
 }
 
+void add_presence_settings(settings_table& table, comet::channel_limits& channels) {
+    table.add({"presence", "WHOM", "who is told of users: none, admin, all [admin]",
+               [&](std::string const& text) {
+                   using level = comet::presence_level;
+                   if (text != "none" && text != "admin" && text != "all")
+                       throw std::invalid_argument{"'" + text + "' is not none, admin or all"};
+                   channels.presence = text == "none"    ? level::none
+                                       : text == "admin" ? level::admin
+                                                         : level::all;
+               }});
+    table.add(seconds_setting("presence-linger", "a user is gone so long after he has left",
+                              channels.user_linger, 0));
+    table.add(count_setting("presence-users", "that are kept, of all channels; others are nobody",
+                            channels.users_max, 0));
+    table.add(count_setting("presence-users-per-channel", "that are kept of one",
+                            channels.users_per_channel_max, 0));
+}
+
 void add_http_settings(settings_table& table, comet::http_codec::limits& http) {
     auto bytes = [&](std::string name, std::string help, std::uint32_t& target,
                      std::uint32_t least) {
@@ -132,6 +150,7 @@ bool read_comet_settings(comet_settings& settings, int argc, char const* const* 
     settings_table table;
     add_gate_settings(table, settings);
     add_channel_settings(table, settings.channels);
+    add_presence_settings(table, settings.channels);
     add_http_settings(table, settings.http);
     table.add({"pid-file", "FILE", "write the process's number there; refuse when it exists",
                [&](std::string const& text) { settings.pid_file = text; }});

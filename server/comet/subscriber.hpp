@@ -23,6 +23,7 @@ struct subscriber : subscription, http_exchange {
     /// What most have none of.
     struct extras {
         std::string callback{}; ///< Of JSONP; empty: none.
+        std::string user{};     ///< Whose it says it is, in UTF-8; empty: it does not.
         std::vector<std::unique_ptr<further_subscription>> others{};
     };
 

@@ -23,6 +23,8 @@ struct subscription {
     sequence from = 0;              ///< The number of the next message that is for it.
     std::uint32_t ticket = 0;       ///< Of its question, while it is asking.
     bool is_asking = false;         ///< Whether the worker of its channel has not answered yet.
+    bool is_named = false;          ///< It counts as its owner's user's where the channel lives.
+    bool wants_presence = false;    ///< It is told of users who come and go.
     bool is_further = false;        ///< It is a `further_subscription`, on the heap.
 
     /// Whether it stands for a channel at all.

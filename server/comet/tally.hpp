@@ -21,6 +21,7 @@ enum class counted : std::uint8_t {
     forbidden,        ///< Status 403: the address gate.
     bad_tokens,       ///< Message 401.
     channels_full,    ///< No channel made: there are `channels_max`.
+    users_full,       ///< A subscription counts as nobody's: there are so many users already.
     subscribers_full, ///< No subscription: the channel has `subscribers_max`.
     published,        ///< Messages taken from publishers, broadcasts included.
     publish_refused,  ///< Messages refused, as too much waits for a worker: status 503.
@@ -51,11 +52,13 @@ class tally {
     template <class F>
     void for_each(F f) const {
         static constexpr std::array<std::string_view, static_cast<std::size_t>(counted::count)>
-            names{"requests",      "refused_requests", "unknown_paths",
-                  "wrong_methods", "bad_parameters",   "forbidden",
-                  "bad_tokens",    "channels_full",    "subscribers_full",
-                  "published",     "publish_refused",  "delivered",
-                  "noops"};
+            names{"requests",       "refused_requests",
+                  "unknown_paths",  "wrong_methods",
+                  "bad_parameters", "forbidden",
+                  "bad_tokens",     "channels_full",
+                  "users_full",     "subscribers_full",
+                  "published",      "publish_refused",
+                  "delivered",      "noops"};
         for (std::size_t index = 0; index < names.size(); ++index)
             f(names[index], sum(static_cast<counted>(index)));
     }

@@ -31,6 +31,7 @@ class world final : public outlet {
     std::map<subscriber const*, std::string> got;
     std::map<subscriber const*, int> finished_times;
     std::uint32_t left_count = 0;
+    std::string left_users;
     std::size_t done_bytes = 0;
     int asked_again = 0;
 
@@ -41,10 +42,12 @@ class world final : public outlet {
         BOOST_TEST(may_be_lost == !is_last);
     }
     void finished(subscriber& served) override { ++finished_times[&served]; }
-    void left(channel_key key, millipede::payload const& name, std::uint32_t count) override {
+    void left(channel_key key, millipede::payload const& name, departure gone) override {
         BOOST_TEST(key.value() == here.value());
         BOOST_TEST(text_of(name) == "c");
-        left_count += count;
+        left_count += gone.count;
+        for (auto const& user : gone.users)
+            left_users.append(user).append(" ");
     }
     void done(std::size_t bytes) override { done_bytes += bytes; }
     void again() override { ++asked_again; }
@@ -54,6 +57,17 @@ class world final : public outlet {
         added.how = how;
         added.terms.chunked = false;
         added.from = from;
+        all.join(added, here, shared("c"));
+        return added;
+    }
+    subscriber& join_as(std::string user, transport how, bool wants_presence = false) {
+        auto& added = crowd.emplace_back();
+        added.how = how;
+        added.terms.chunked = false;
+        added.from = 1;
+        added.wants_presence = wants_presence;
+        added.is_named = !user.empty();
+        added.obtain_more().user = std::move(user);
         all.join(added, here, shared("c"));
         return added;
     }
@@ -160,6 +174,68 @@ BOOST_AUTO_TEST_CASE(all_leave_in_the_midst_of_a_message) {
     w.work();
     BOOST_TEST(w.got[&fresh] == "2\n");
     BOOST_TEST(w.left_count == 201U);
+}
+
+BOOST_AUTO_TEST_CASE(who_is_named_leaves_by_name) {
+    world w;
+    w.join_as("a", transport::poll);
+    w.join_as("", transport::poll);
+    auto& stream = w.join_as("b", transport::stream);
+    auto& nobody = w.join(transport::stream);
+    w.join_as("c", transport::poll);
+    w.all.take(here, event(1));
+    BOOST_TEST(w.left_count == 3U);
+    BOOST_TEST(w.left_users == "a c ");
+    w.all.leave(nobody);
+    BOOST_TEST(w.left_users == "a c ");
+    w.all.leave(stream);
+    BOOST_TEST(w.left_count == 5U);
+    BOOST_TEST(w.left_users == "a c b ");
+    w.join_as("d", transport::poll);
+    for (int second = 0; second < 3; ++second)
+        w.all.tick();
+    BOOST_TEST(w.left_count == 6U);
+    BOOST_TEST(w.left_users == "a c b d "); // by a noop
+    for (int count = 0; count < 200; ++count)
+        w.join_as(std::to_string(count), transport::poll);
+    w.left_users.clear();
+    w.all.take(here, event(2, message_type::data));
+    w.work();
+    BOOST_TEST(std::count(w.left_users.begin(), w.left_users.end(), ' ') == 200);
+}
+
+BOOST_AUTO_TEST_CASE(users_are_told_to_those_who_want_to_know) {
+    world w;
+    auto& before = w.join(transport::stream);
+    auto& first = w.join_as("", transport::stream, true);
+    for (int count = 0; count < 300; ++count)
+        w.join(transport::stream);
+    auto& last = w.join_as("", transport::stream, true);
+    for (int count = 0; count < 300; ++count)
+        w.join_as("", transport::stream, true);
+    w.all.take(here, event(1)); // in slices, between which others come
+    auto& between = w.join_as("", transport::stream, true);
+    w.join(transport::stream);
+    w.work();
+    auto join = event(2, message_type::join);
+    join.object = shared("joined");
+    w.all.take(here, join);
+    w.work();
+    for (auto* each : {&first, &last})
+        BOOST_TEST(w.got[each] == "1\njoined\n");
+    BOOST_TEST(w.got[&between] == "joined\n");
+    BOOST_TEST(w.got[&before] == "1\n");
+    BOOST_TEST(w.all.delivered() == 603U + 303U);
+    auto leave = event(2, message_type::leave);
+    leave.object = shared("left");
+    w.all.take(here, leave); // it takes no number
+    w.work();
+    BOOST_TEST(w.got[&first] == "1\njoined\nleft\n");
+    w.all.take(here, event(2));
+    w.work();
+    for (auto& each : w.crowd)
+        BOOST_TEST(w.got[&each].ends_with("2\n"));
+    BOOST_TEST(w.left_count == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(what_one_has_had_already_is_not_for_him) {

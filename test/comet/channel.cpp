@@ -136,9 +136,42 @@ BOOST_AUTO_TEST_CASE(messages_that_have_had_their_time) {
     BOOST_TEST(c.oldest() == 2);
     c.drop_expired(10);
     BOOST_TEST((numbers(c.open(1)) == std::vector{2}));
-    BOOST_TEST(c.open(3).objects.empty()); // and he waits
+    BOOST_TEST(c.open(3).messages.empty()); // and he waits
     BOOST_TEST(c.open(3).from == 5);
     BOOST_TEST(c.kept() == 4U);
+}
+
+// Nothing is lost: who asked for epochs is told by `open` which number follows.
+BOOST_AUTO_TEST_CASE(expired_messages_are_no_gap) {
+    channel c{named("c"), 1};
+    for (std::uint32_t last_tick : {1U, 9U, 1U, 9U, 1U})
+        c.add(message_type::data, "m", 10, last_tick);
+    auto opening = [&](sequence wanted, std::string_view known, bool always = false) {
+        std::string text;
+        for (auto const& each : c.open_marked(wanted, known, always).messages) {
+            auto object = text_of(each.object);
+            auto type = object.substr(9, object.find('"', 9) - 9);
+            auto number = object.substr(object.find("seq\":") + 5);
+            text.append(type).append(number.substr(0, number.find(','))).append(" ");
+        }
+        return text;
+    };
+    auto own = epoch_text(1);
+    BOOST_TEST(opening(1, own) == "data1 data2 data3 data4 data5 ");
+    c.drop_expired(2);
+    BOOST_TEST(opening(1, own) == "open2 data2 open4 data4 open6 ");
+    BOOST_TEST(opening(2, own) == "data2 open4 data4 open6 ");
+    BOOST_TEST(opening(2, own, true) == "open2 data2 open4 data4 open6 ");
+    BOOST_TEST(opening(5, own) == "open6 ");
+    BOOST_TEST(opening(6, own) == "");
+    BOOST_TEST(opening(0, own) == "open6 ");
+    BOOST_TEST(opening(1, "") == "open2 data2 open4 data4 open6 ");
+    BOOST_TEST(opening(1, "00000000") == "gap2 data2 open4 data4 open6 ");
+    c.drop_expired(10);
+    BOOST_TEST(opening(1, own) == "open6 ");
+    for (int count = 0; count < 10; ++count)
+        c.add(message_type::data, "m", 10); // 6 to 15: the last of these are kept
+    BOOST_TEST(opening(3, own).starts_with("gap6 data6 "));
 }
 
 BOOST_AUTO_TEST_CASE(all_have_expired) {
@@ -151,7 +184,7 @@ BOOST_AUTO_TEST_CASE(all_have_expired) {
     c.drop_expired(wraps + 2);
     BOOST_TEST((numbers(c.open(1)) == std::vector{1}));
     c.drop_expired(wraps + 5);
-    BOOST_TEST(c.open(1).objects.empty());
+    BOOST_TEST(c.open(1).messages.empty());
     BOOST_TEST(c.oldest() == 3);
     c.add(message_type::data, "3", 2); // pushes one out that has expired
     BOOST_TEST(c.kept() == 2U);
