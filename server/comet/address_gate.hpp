@@ -18,6 +18,11 @@ class address_gate {
     /// \copydoc allow
     void deny(std::string const& rule) { add(denied_, rule); }
 
+    /// There have been no such rules.
+    void forget_allowed() { allowed_ = {}; }
+    /// \copydoc forget_allowed
+    void forget_denied() { denied_ = {}; }
+
     /// \param address as text; of IPv6 only `all` speaks, but for IPv4 in it.
     bool admits(std::string_view address) const noexcept;
 

@@ -11,15 +11,14 @@ namespace comet {
 namespace {
 
 constexpr std::string_view html{"text/html; charset=utf-8"};
-constexpr std::string_view script{"text/javascript; charset=utf-8"};
 constexpr std::string_view json{"application/json; charset=utf-8"};
 
 http_reply page(std::string_view content_type, std::string body) {
     return {.content_type = content_type, .body = std::move(body), .from_icomet = true};
 }
 
-http_reply bare(std::uint16_t status, std::string_view reason = {}) {
-    return {.status = status, .reason = reason, .from_icomet = true};
+http_reply bare(std::uint16_t status) {
+    return {.status = status, .from_icomet = true};
 }
 
 // A line of JSON, in a call when there is a callback, were it an empty one.
@@ -112,63 +111,16 @@ void admin::refuse_parameter(http_connection& connection, http_request const& re
     reply(connection, bare(400), request.terms);
 }
 
-void admin::reply_wrong_method(http_connection& connection, http_request const& request) {
-    count(connection, counted::wrong_methods);
-    reply(connection, bare(405, "Invalid Method"), request.terms);
-}
-
-auto admin::answering(http_connection& connection, http_request const& request) {
-    connection->busy = true;
-    return [this, id = connection.id(), terms = request.terms](http_reply answer) {
-        own_.post(id, [this, terms, answer = std::move(answer)](http_connection& asked) {
-            reply(asked, answer, terms);
-            go_on(asked);
-        });
-    };
-}
-
-void admin::unless_asked(bool asked, http_connection& connection, http_request const& request) {
-    if (asked) return;
-    connection->busy = false;
-    reply(connection, bare(503), request.terms);
-}
-
 void admin::publish_raw(http_connection& connection, http_request const& request) {
-    publish(connection, request, true);
+    publishing_.publish(connection, request, true);
 }
 
 void admin::publish_text(http_connection& connection, http_request const& request) {
-    publish(connection, request, false);
-}
-
-void admin::publish(http_connection& connection, http_request const& request, bool is_escaped) {
-    if (request.method != http_method::get && request.method != http_method::post)
-        return reply_wrong_method(connection, request);
-    auto channel = channel_of(connection, request);
-    if (!channel || !is_callback_allowed(connection, request)) return;
-    parameters given{request};
-    auto ttl_seconds = given.whole_number("ttl", ttl_seconds_max);
-    if (!ttl_seconds) return refuse_parameter(connection, request);
-    auto content = given.text("content");
-    content = is_escaped ? json_completed(content) : json_escaped(content);
-    auto answer = answering(connection, request);
-    bool asked =
-        channels_.publish({std::move(*channel), std::move(content), *ttl_seconds},
-                          [answer, callback = given.find("cb")](publish_result result) {
-                              if (result == publish_result::taken)
-                                  answer(page(script, wrapped(callback, "{\"type\":\"ok\"}")));
-                              else
-                                  answer(bare(result == publish_result::busy ? 503 : 429));
-                          });
-    unless_asked(asked, connection, request);
+    publishing_.publish(connection, request, false);
 }
 
 void admin::broadcast(http_connection& connection, http_request const& request) {
-    if (request.method != http_method::get) return reply_wrong_method(connection, request);
-    if (channels_.broadcast(json_escaped(parameters{request}.text("content"))))
-        return reply(connection, page(html, "ok\n"), request.terms);
-    count(connection, counted::publish_refused);
-    reply(connection, bare(503), request.terms);
+    publishing_.broadcast(connection, request);
 }
 
 void admin::sign(http_connection& connection, http_request const& request) {
@@ -190,7 +142,7 @@ void admin::sign(http_connection& connection, http_request const& request) {
             object.append(",\"sub_timeout\":").append(std::to_string(timeout)).append("}");
             answer(page(html, wrapped(callback, object)));
         });
-    unless_asked(asked, connection, request);
+    unless_asked(asked, connection, bare(503), request);
 }
 
 void admin::close(http_connection& connection, http_request const& request) {
@@ -200,7 +152,7 @@ void admin::close(http_connection& connection, http_request const& request) {
     bool asked = channels_.close(*channel, [answer, channel](std::optional<sequence> next) {
         answer(next_or_unknown(*channel, next));
     });
-    unless_asked(asked, connection, request);
+    unless_asked(asked, connection, bare(503), request);
 }
 
 void admin::clear(http_connection& connection, http_request const& request) {
@@ -210,7 +162,7 @@ void admin::clear(http_connection& connection, http_request const& request) {
     bool asked = channels_.clear(*channel, [answer, channel](std::optional<sequence> next) {
         answer(next_or_unknown(*channel, next));
     });
-    unless_asked(asked, connection, request);
+    unless_asked(asked, connection, bare(503), request);
 }
 
 void admin::info(http_connection& connection, http_request const& request) {
@@ -228,7 +180,7 @@ void admin::info(http_connection& connection, http_request const& request) {
             answer(page(json, "{\"cname\": \"" + json_name(*channel) + "\", \"subscribers\": " +
                                   std::to_string(subscribers.value_or(0)) + "}\n"));
         });
-    unless_asked(asked, connection, request);
+    unless_asked(asked, connection, bare(503), request);
 }
 
 void admin::check(http_connection& connection, http_request const& request) {
@@ -238,7 +190,7 @@ void admin::check(http_connection& connection, http_request const& request) {
     bool asked = channels_.look(*channel, [answer, channel](std::optional<std::uint32_t> there) {
         answer(page(json, there ? "{\"" + json_name(*channel) + "\": 1}\n" : "{}\n"));
     });
-    unless_asked(asked, connection, request);
+    unless_asked(asked, connection, bare(503), request);
 }
 
 void admin::watch(http_connection& connection, http_request const& request) {

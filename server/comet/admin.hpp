@@ -4,8 +4,7 @@
 #include "address_gate.hpp"
 #include "limits.hpp"
 #include "port.hpp"
-
-#include <millipede/server.hpp>
+#include "publishing.hpp"
 
 #include <optional>
 #include <string>
@@ -16,12 +15,13 @@ namespace comet {
 /// /psub, /presence; for those alone whom the gate lets pass.
 class admin final : public port {
   public:
-    using service = millipede::service<subscriber, http_codec>;
-
-    /// \param own where its connections are: answers come back through it.
+    /// \param own where its connections are.
     admin(hub& channels, tally& counters, channel_limits const& limits, address_gate gate,
           service& own)
-        : port{channels, counters}, limits_{limits}, gate_{std::move(gate)}, own_{own} {}
+        : port{channels, counters, own},
+          limits_{limits},
+          gate_{std::move(gate)},
+          publishing_{*this, channels, {.name_max = limits.name_max}} {}
 
     void opened(http_connection& connection) override;
 
@@ -34,7 +34,6 @@ class admin final : public port {
 
     void publish_raw(http_connection& connection, http_request const& request);
     void publish_text(http_connection& connection, http_request const& request);
-    void publish(http_connection& connection, http_request const& request, bool is_escaped);
     void broadcast(http_connection& connection, http_request const& request);
     void sign(http_connection& connection, http_request const& request);
     void close(http_connection& connection, http_request const& request);
@@ -49,14 +48,10 @@ class admin final : public port {
     /// The same for the callback, if there is one at all.
     bool is_callback_allowed(http_connection& connection, http_request const& request);
     void refuse_parameter(http_connection& connection, http_request const& request);
-    void reply_wrong_method(http_connection& connection, http_request const& request);
-    /// A function that sends what the hub answers to the connection that asked.
-    auto answering(http_connection& connection, http_request const& request);
-    void unless_asked(bool asked, http_connection& connection, http_request const& request);
 
     channel_limits limits_;
     address_gate gate_;
-    service& own_;
+    publishing publishing_;
 };
 
 } // namespace comet

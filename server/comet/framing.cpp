@@ -80,12 +80,12 @@ std::string poll_body(framing const& frame, std::span<framed_message const> mess
 
 } // namespace
 
-std::string subscription_head(transport how, reply_terms const& terms) {
+std::string subscription_head(transport how, reply_terms const& terms,
+                              std::string_view more_fields) {
     std::string fields{fields_of_all};
     switch (how) {
     case transport::sse:
-        fields.append("Content-Type: text/event-stream; charset=utf-8\r\n"
-                      "Access-Control-Allow-Origin: *\r\n");
+        fields.append("Content-Type: text/event-stream; charset=utf-8\r\n");
         break;
     case transport::iframe:
         fields.append("Content-Type: text/html; charset=utf-8\r\n");
@@ -94,6 +94,7 @@ std::string subscription_head(transport how, reply_terms const& terms) {
         fields.append("Content-Type: application/json; charset=utf-8\r\n");
         break;
     }
+    fields.append(more_fields);
     auto head = endless_head(fields, terms);
     if (how == transport::iframe) append_chunk(head, terms.chunked, iframe_begin);
     if (how == transport::sse) append_chunk(head, terms.chunked, sse_begin);

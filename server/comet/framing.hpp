@@ -49,7 +49,8 @@ struct framed_message {
 };
 
 /// What precedes all messages: status line, fields, and what an iframe begins with.
-std::string subscription_head(transport how, reply_terms const& terms);
+/// \param fields more of them, as whole lines.
+std::string subscription_head(transport how, reply_terms const& terms, std::string_view fields);
 
 /// Appends messages. A poll gets them in one piece: an array, unless it is one
 /// that is not of a `batch`.

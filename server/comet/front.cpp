@@ -26,14 +26,32 @@ std::optional<transport> transport_at(std::string_view path) noexcept {
 
 } // namespace
 
+front::front(hub& channels, tally& counters, channel_limits const& limits, cors pages,
+             bool publishes, service& own)
+    : port{channels, counters, own, pages.fields()}, limits_{limits}, cors_{std::move(pages)} {
+    if (publishes)
+        publishing_.emplace(*this, channels,
+                            publishing::settings{.from_icomet = false,
+                                                 .needs_token = limits.needs_token,
+                                                 .by_get = false,
+                                                 .name_max = limits.name_max});
+}
+
 void front::serve(http_connection& connection, http_request const& request,
                   std::string const& path) {
     if (auto how = transport_at(path))
         subscribe(connection, request, *how);
     else if (path == "/ping")
         ping(connection, request);
+    else if (publishing_ && (path == "/push" || path == "/pub"))
+        publishing_->publish(connection, request, path == "/pub");
     else
         reply_not_found(connection, request);
+}
+
+void front::serve_options(http_connection& connection, http_request const& request) {
+    if (!cors_.answers()) return port::serve_options(connection, request);
+    reply(connection, cors_.answer(), request.terms);
 }
 
 void front::subscribe(http_connection& connection, http_request const& request, transport how) {

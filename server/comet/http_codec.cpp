@@ -41,6 +41,8 @@ std::optional<http_method> served(http::verb verb) noexcept {
         return http_method::put;
     case http::verb::delete_:
         return http_method::remove;
+    case http::verb::options:
+        return http_method::options;
     default:
         return std::nullopt;
     }
@@ -48,6 +50,13 @@ std::optional<http_method> served(http::verb verb) noexcept {
 
 std::string_view view_of(beast_view text) noexcept {
     return {text.data(), text.size()};
+}
+
+// Whatever parameters follow: JSON has but one character set.
+bool names_json(std::string_view type) noexcept {
+    type = type.substr(0, type.find(';'));
+    type = type.substr(0, type.find_last_not_of(" \t") + 1);
+    return iequals(beast_view{type.data(), type.size()}, "application/json");
 }
 
 // Notes where the parts of a request lie; copies a body only when it comes in chunks.
@@ -100,6 +109,8 @@ class request_reader final : public http::basic_parser<true> {
         } else if (name == http::field::content_length) {
             if (has_length_) refuse(bad_request);
             has_length_ = true;
+        } else if (name == http::field::content_type) {
+            request_.is_json = names_json(view_of(value));
         } else if (name == http::field::expect) {
             if (iequals(value, "100-continue"))
                 expects_continue_ = version_ >= 11;

@@ -12,14 +12,20 @@ std::string_view words_of(std::uint16_t status) noexcept {
     switch (status) {
     case 200:
         return "OK";
+    case 204:
+        return "No Content";
     case 400:
         return "Bad Request";
+    case 401:
+        return "Unauthorized";
     case 403:
         return "Forbidden";
     case 404:
         return "Not Found";
     case 405:
         return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
     case 413:
         return "Content Too Large";
     case 414:
@@ -55,11 +61,15 @@ std::string status_line(std::uint16_t status, std::string_view reason) {
 
 } // namespace
 
-std::string encode_reply(http_reply const& reply, reply_terms const& terms) {
+std::string encode_reply(http_reply const& reply, reply_terms const& terms,
+                         std::string_view fields) {
+    constexpr std::uint16_t no_content = 204; // has no length either
     auto text = status_line(reply.status, reply.reason);
     if (reply.from_icomet) append_line(text, "Server", "icomet 0.2.5");
     if (!reply.content_type.empty()) append_line(text, "Content-Type", reply.content_type);
-    append_line(text, "Content-Length", std::to_string(reply.body.size()));
+    text.append(reply.fields).append(fields);
+    if (reply.status != no_content)
+        append_line(text, "Content-Length", std::to_string(reply.body.size()));
     if (reply.closes || !terms.keep_alive)
         append_line(text, "Connection", "close");
     else if (!terms.chunked)

@@ -14,14 +14,16 @@ struct http_reply {
     std::uint16_t status = 200;
     std::string_view reason{};       ///< Empty: the usual words for the status.
     std::string_view content_type{}; ///< Empty: the field is left out.
+    std::string fields{};            ///< Others, as whole lines.
     std::string body{};
     bool from_icomet = false; ///< With the field by which icomet names itself.
     bool closes = false;      ///< The connection ends behind it, whatever the request asked for.
 };
 
 /// The bytes of `reply`: line, fields, body. A connection that does not go on is told so, and an
-/// HTTP/1.0 one that does, too.
-std::string encode_reply(http_reply const& reply, reply_terms const& terms);
+/// HTTP/1.0 one that does, too. \param fields more of them, as whole lines.
+std::string encode_reply(http_reply const& reply, reply_terms const& terms,
+                         std::string_view fields = {});
 
 /// Status line and fields of a reply whose length is not known, up to the empty line; `fields` are
 /// whole lines.

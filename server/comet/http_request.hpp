@@ -8,7 +8,7 @@
 namespace comet {
 
 /// The methods that are served; all others are refused with status 501.
-enum class http_method : std::uint8_t { get, post, head, put, remove };
+enum class http_method : std::uint8_t { get, post, head, put, remove, options };
 
 /// How the reply to a request is to be formed, and what follows it.
 struct reply_terms {
@@ -35,6 +35,7 @@ struct http_request {
     std::string_view path;          ///< Still percent-encoded, without the query.
     std::string_view query;         ///< Behind the first '?', without it.
     std::string_view last_event_id; ///< The field of that name; empty: none.
+    bool is_json = false;           ///< The body's type is application/json.
     std::string_view plain_body;
     std::string joined_body; ///< A body that came in chunks, put together.
     std::string_view raw;    ///< All its bytes.

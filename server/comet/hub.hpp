@@ -31,12 +31,16 @@ struct publication {
     std::string channel;           ///< Is made when there is none of that name.
     std::string content;           ///< Escaped for JSON.
     std::uint32_t ttl_seconds = 0; ///< Afterwards it is not replayed; 0: as long as it is kept.
+    /// What the publisher shows has to be the token of the channel, which is not made then. Null:
+    /// he may publish to all.
+    std::optional<std::string> shown_token{};
 };
 
 /// What becomes of a message that is to be published.
 enum class publish_result : std::uint8_t {
     taken,         ///< It has its number, and is on its way.
     channels_full, ///< It would have needed a channel more than there may be.
+    bad_token,     ///< `shown_token` is not that of the channel.
     busy,          ///< Too much is on its way to a worker with subscribers: nobody gets it.
 };
 

@@ -59,7 +59,8 @@ known_names names_of(comet_settings& settings, std::filesystem::path const& fold
             [&target, least](std::string const& text) { target = number(text, least, count_max); };
     };
     return {
-        {"pidfile", [&, folder](auto const& text) { settings.pid_file = folder / text; }},
+        {"pidfile",
+         [&, folder](auto const& text) { settings.limits.pid_file = (folder / text).string(); }},
         {"logger.level", [&](auto const& text) { log.level = level_of(text); }},
         {"logger.output",
          [&, folder](auto const& text) {
@@ -85,6 +86,19 @@ known_names names_of(comet_settings& settings, std::filesystem::path const& fold
         {"front.polling_timeout",
          [&](auto const& text) { limits.polling_timeout = number(text, 1, 86'400); }},
     };
+}
+
+// As the option of the command line that it is.
+void note(std::string name, std::string const& value, std::map<std::string, std::string>& said) {
+    if (name == "pidfile" || name.starts_with("logger.") || name == "front.listen")
+        return; // which other servers have as well
+    if (name.starts_with("front.")) name.erase(0, name.find('.') + 1);
+    if (name == "admin.listen") name = "admin";
+    std::replace_if(
+        name.begin(), name.end(), [](char each) { return each == '_' || each == '.'; }, '-');
+    auto& noted = said[name];
+    bool is_list = name == "admin-allow" || name == "admin-deny";
+    noted = is_list && !noted.empty() ? noted + "," + value : value;
 }
 
 // The keys that a line stands under, by their depth.
@@ -130,6 +144,7 @@ std::vector<std::string> apply_icomet_conf(std::string const& file, comet_settin
         }
         try {
             found->second(value);
+            note(name, value, settings.said);
         } catch (std::invalid_argument const& refusal) {
             throw usage_error{where + ": " + name + ": " + refusal.what()};
         }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace comet {
 
@@ -27,6 +28,7 @@ struct channel_limits {
     /// a message keeps none.
     std::size_t history_max = 1024UL * 1024 * 1024;
     std::uint32_t channels_per_connection = 64;   ///< That one connection may be subscribed to.
+    std::string reply_fields{};                   ///< Lines in the head of subscribers' replies.
     std::size_t name_max = 4'096;                 ///< Bytes of a channel's name.
     std::size_t waiting_max = 64UL * 1024 * 1024; ///< Bytes of messages on their way to one worker.
     presence_level presence = presence_level::admin;

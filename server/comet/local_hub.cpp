@@ -68,7 +68,12 @@ bool local_hub::publish(publication message, std::function<void(publish_result)>
     auto& home = desk_of(message.channel);
     return !server_.post_to(
         home.index, [this, &home, message = std::move(message), answer = std::move(answer)] {
-            auto* found = obtain(home, message.channel);
+            auto const& shown = message.shown_token;
+            auto* found = shown ? home.owned.find(message.channel) : obtain(home, message.channel);
+            if (shown && (!found || !found->admits(*shown))) {
+                ++counters_.at(home.index, counted::bad_tokens);
+                return answer(publish_result::bad_token);
+            }
             if (!found) {
                 ++counters_.at(home.index, counted::channels_full);
                 return answer(publish_result::channels_full);

@@ -128,7 +128,7 @@ void local_hub::carry_out(desk& here, verdict& decided) {
     if (!std::exchange(who.is_begun, true)) {
         if (!who.terms.chunked)
             who.terms.keep_alive = false; // the end of the stream is that of the reply
-        text = subscription_head(who.how, who.terms);
+        text = subscription_head(who.how, who.terms, limits_.reply_fields);
     }
     auto frame = who.frame(decided.key.serial);
     std::vector<framed_message> messages;

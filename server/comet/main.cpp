@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // The comet server: pushes messages to browsers over HTTP. icomet's, on Millipede.
 #include "admin.hpp"
+#include "figures.hpp"
 #include "front.hpp"
 #include "local_hub.hpp"
 #include "pid_file.hpp"
@@ -8,55 +9,66 @@
 #include "tally.hpp"
 
 #include "common/command_line.hpp"
+#include "common/program_admin.hpp"
+#include "common/reload.hpp"
 #include "common/reports.hpp"
 
 #include <millipede/server.hpp>
 
-#include <sstream>
+#include <functional>
 
 namespace {
 
 using namespace comet;
 using millipede::error_code;
-using millipede::log;
 
 // The handlers of a port, on the server itself or on a service of it.
-void attach(admin::service& listener, port& handlers) {
+void attach(port::service& listener, port& handlers) {
     listener.on_open([&](http_connection& connection) { handlers.opened(connection); });
     listener.on_message([&](http_connection& connection, http_request const& request) {
         handlers.received(connection, request);
     });
+    listener.on_message_timeout(
+        [&](http_connection& connection, error_code const&) { handlers.timed_out(connection); });
     listener.on_close(
         [&](http_connection& connection, error_code const&) { handlers.ended(connection); });
 }
 
-void log_tally(tally const& counters, hub const& channels) {
-    std::ostringstream text;
-    counters.for_each([&](auto name, auto value) { text << ' ' << name << '=' << value; });
-    log(millipede::info) << "comet:" << text.str() << " channels=" << channels.channels()
-                         << " subscribers=" << channels.subscribers();
+void log_warnings(comet_settings const& settings) {
+    for (auto const& text : settings.warnings)
+        millipede::log(millipede::warning) << text;
 }
 
-int serve(comet_settings const& settings) {
-    pid_file number{settings.pid_file};
+int serve(comet_settings const& settings, std::function<comet_settings()> const& read_again) {
+    refuse_beside_another(settings.limits.pid_file);
     millipede::logging logs{settings.limits.log};
-    for (auto const& text : settings.warnings)
-        log(millipede::warning) << text;
+    log_warnings(settings);
     comet_server server{settings.limits, http_codec{settings.http}};
     tally counters{server.worker_count()};
     local_hub channels{server, settings.channels, counters};
     auto& admins = server.listen<subscriber>(http_codec{settings.http}, settings.admin);
-    front for_subscribers{channels, counters, settings.channels};
+    front for_subscribers{
+        channels, counters, settings.channels, settings.cross_origin, settings.front_publishes,
+        server};
     admin for_publishers{channels, counters, settings.channels, settings.gate, admins};
     attach(server, for_subscribers);
     attach(admins, for_publishers);
+    program_admin ops{server, settings.ops, "millipede-comet", MILLIPEDE_VERSION};
+    add_figures(ops, counters, channels);
 
+    warn_of_limits(settings.limits);
+    reload_on_hangup(server, [&] {
+        auto again = read_again();
+        log_warnings(again);
+        return settings_read_again{again.limits, own_changes(settings, again)};
+    });
     server.start();
     channels.start();
     announce(server);
+    ops.announce();
     server.run();
     log_totals(server);
-    log_tally(counters, channels);
+    log_figures(counters, channels);
     return 0;
 }
 
@@ -66,6 +78,10 @@ int main(int argc, char** argv) {
     return run_program("millipede-comet", [&] {
         comet_settings settings;
         if (!read_comet_settings(settings, argc, argv)) return 0;
-        return serve(settings);
+        return serve(settings, [&] {
+            comet_settings again;
+            read_comet_settings(again, argc, argv);
+            return again;
+        });
     });
 }

@@ -3,29 +3,18 @@
 
 #include "common/settings_table.hpp"
 
-#include <cerrno>
-#include <cstring>
-#include <string>
+#include <filesystem>
+#include <fstream>
 
-#include <fcntl.h>
 #include <unistd.h>
 
-pid_file::pid_file(std::filesystem::path where) : where_{std::move(where)} {
-    if (where_.empty()) return;
-    constexpr mode_t readable_by_all = 0644;
-    int file = ::open(where_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, readable_by_all);
-    if (file < 0 && errno == EEXIST)
-        throw usage_error{where_.string() + " exists; stop the process whose number is in it, or "
-                                            "remove what one that was killed has left"};
-    if (file < 0) throw usage_error{where_.string() + ": " + std::strerror(errno)};
-    auto text = std::to_string(::getpid()) + "\n";
-    bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    ::close(file);
-    if (written) return;
-    ::unlink(where_.c_str());
-    throw usage_error{where_.string() + ": cannot be written; is the disk full?"};
-}
-
-pid_file::~pid_file() {
-    if (!where_.empty()) ::unlink(where_.c_str());
+void refuse_beside_another(std::string const& pid_file) {
+    std::error_code failure;
+    auto kind = std::filesystem::symlink_status(pid_file, failure).type();
+    if (pid_file.empty() || kind == std::filesystem::file_type::not_found) return;
+    std::ifstream stream{pid_file};
+    pid_t number = 0;
+    if (stream >> number && number == ::getppid()) return; // which hands over to us
+    throw usage_error{pid_file + " exists; stop the process whose number is in it, or "
+                                 "remove what one that was killed has left"};
 }

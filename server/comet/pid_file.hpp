@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <filesystem>
+#include <string>
 
-/// A file with the process's number, as long as this object lives.
-class pid_file {
-  public:
-    /// An empty path: no file.
-    /// \throws usage_error when the file exists, or cannot be written.
-    explicit pid_file(std::filesystem::path where);
-    ~pid_file();
-    pid_file(pid_file const&) = delete;
-    pid_file& operator=(pid_file const&) = delete;
-
-  private:
-    std::filesystem::path where_;
-};
+/// Refuses to start beside a server that runs, as icomet does: by its pid file. The file may have
+/// the number of the process that started this one to take its place. Empty: there is no file.
+/// \throws usage_error
+void refuse_beside_another(std::string const& pid_file);

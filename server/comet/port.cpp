@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::string_view continue_line{"HTTP/1.1 100 Continue\r\n\r\n"};
 constexpr std::uint16_t not_found = 404;
+constexpr std::uint16_t request_timeout = 408;
+constexpr std::uint16_t not_implemented = 501;
 
 } // namespace
 
@@ -27,7 +29,11 @@ void port::received(http_connection& connection, http_request const& request) {
     switch (request.what) {
     case http_request::kind::whole:
         count(connection, counted::requests);
-        serve(connection, request, percent_decoded(request.path, false));
+        if (parameters{request.query}.is_void()) count(connection, counted::void_queries);
+        if (request.method == http_method::options)
+            serve_options(connection, request);
+        else
+            serve(connection, request, percent_decoded(request.path, false));
         break;
     case http_request::kind::wants_continue:
         connection.send_bytes(millipede::as_bytes(continue_line));
@@ -44,8 +50,36 @@ void port::received(http_connection& connection, http_request const& request) {
 }
 
 void port::reply(http_connection& connection, http_reply const& answer, reply_terms const& terms) {
-    connection.send_bytes(millipede::as_bytes(encode_reply(answer, terms)));
+    connection.send_bytes(millipede::as_bytes(encode_reply(answer, terms, fields_)));
     if (answer.closes || !terms.keep_alive) connection.close();
+}
+
+void port::timed_out(http_connection& connection) {
+    if (connection->busy || connection->endless) return; // no reply of ours is due
+    count(connection, counted::slow_requests);
+    reply(connection, error_page(request_timeout), {});
+}
+
+void port::serve_options(http_connection& connection, http_request const& request) {
+    count(connection, counted::refused_requests);
+    reply(connection, error_page(not_implemented), request.terms);
+}
+
+port::replier port::answering(http_connection& connection, http_request const& request) {
+    connection->busy = true;
+    return [this, id = connection.id(), terms = request.terms](http_reply reply_due) {
+        own_.post(id, [this, terms, reply_due = std::move(reply_due)](http_connection& asked) {
+            reply(asked, reply_due, terms);
+            go_on(asked);
+        });
+    };
+}
+
+void port::unless_asked(bool asked, http_connection& connection, http_reply const& instead,
+                        http_request const& request) {
+    if (asked) return;
+    connection->busy = false;
+    reply(connection, instead, request.terms);
 }
 
 void port::reply_not_found(http_connection& connection, http_request const& request) {

@@ -95,7 +95,8 @@ parameters::parameters(http_request const& request) noexcept : parameters{reques
 }
 
 parameters::parameters(std::string_view query) noexcept
-    : query_{is_query(query) ? unless_void(query) : std::string_view{}} {}
+    : query_{is_query(query) ? unless_void(query) : std::string_view{}},
+      is_void_{query_.size() != query.size()} {}
 
 std::optional<std::string> parameters::find(std::string_view name) const {
     if (auto found = find_in(body_, name)) return found;

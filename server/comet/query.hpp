@@ -25,6 +25,9 @@ class parameters {
     /// Those of a query alone.
     explicit parameters(std::string_view query) noexcept;
 
+    /// Whether there is a query and it says nothing, as it is void.
+    bool is_void() const noexcept { return is_void_; }
+
     /// The decoded value, up to a NUL; null when there is none of that name.
     std::optional<std::string> find(std::string_view name) const;
     /// The same, empty when there is none.
@@ -38,6 +41,7 @@ class parameters {
   private:
     std::string_view body_;
     std::string_view query_;
+    bool is_void_ = false;
 };
 
 } // namespace comet

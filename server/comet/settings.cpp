@@ -110,12 +110,39 @@ void add_gate_settings(settings_table& table, comet_settings& settings) {
              millipede::parse_listen_address(text);
              settings.admin = text;
          }});
-    // icomet's file may have rules, too; those of a stronger source replace them.
-    auto begin = [&] { settings.gate = {}; };
+    // icomet's file may have rules, too; those of a stronger source replace them, of each kind.
     table.add({"admin-allow", "ADDR", "who may publish: an IPv4 address, the beginning of one, all",
-               [&](std::string const& text) { settings.gate.allow(text); }, begin});
+               [&](std::string const& text) { settings.gate.allow(text); },
+               [&] { settings.gate.forget_allowed(); }});
     table.add({"admin-deny", "ADDR", "and who may not; with no rule at all, everybody may",
-               [&](std::string const& text) { settings.gate.deny(text); }, nullptr});
+               [&](std::string const& text) { settings.gate.deny(text); },
+               [&] { settings.gate.forget_denied(); }});
+}
+
+void add_publisher_settings(settings_table& table, comet_settings& settings) {
+    table.add({"front-publish", "", "whoever reaches the front port may publish: POST /push, /pub",
+               [&](std::string const& text) { settings.front_publishes = parse_switch(text); }});
+    table.add({"cors-origin", "ORIGIN",
+               "whose pages may read the front port: *, an origin, none [*]",
+               [&](std::string const& text) { settings.cross_origin = comet::cors{text}; }});
+}
+
+// Of all that has been added so far; the stronger source is heard last.
+void note_what_is_said(settings_table& table, std::map<std::string, std::string>& said) {
+    for (auto& each : table.all()) {
+        bool is_list = each.begin_list != nullptr;
+        each.apply = [&said, name = each.name, is_list,
+                      apply = std::move(each.apply)](std::string const& text) {
+            apply(text);
+            auto& noted = said[name];
+            noted = is_list && !noted.empty() ? noted + "," + text : text;
+        };
+        if (is_list)
+            each.begin_list = [&said, name = each.name, begin = std::move(each.begin_list)] {
+                begin();
+                said.erase(name);
+            };
+    }
 }
 
 // All that other servers have, but for what would mean nothing here.
@@ -125,7 +152,6 @@ void add_common_settings(settings_table& table, comet_settings& settings) {
     for (auto each : common->all()) {
         if (std::find(unused.begin(), unused.end(), each.name) != unused.end()) continue;
         if (each.name == "listen") each.name = "front";
-        if (each.name == "admin") each.name = "ops"; // icomet's admin port is for publishers
         if (!table.find(each.name)) table.add(std::move(each)); // else there is one of our own
     }
     table.at_end([common] { common->finish(); });
@@ -146,14 +172,34 @@ void size_mailboxes(comet_settings& settings) {
 
 } // namespace
 
+std::vector<millipede::option_change> own_changes(comet_settings const& now,
+                                                  comet_settings const& wanted) {
+    auto changes = admin_changes(now.ops, wanted.ops);
+    auto all = now.said;
+    all.insert(wanted.said.begin(), wanted.said.end());
+    auto said_in = [](comet_settings const& settings, std::string const& name) {
+        auto found = settings.said.find(name);
+        return found == settings.said.end() ? "(default)" : found->second;
+    };
+    for (auto const& [name, text] : all) {
+        auto before = said_in(now, name);
+        auto after = said_in(wanted, name);
+        if (before != after) changes.push_back({name, before, after});
+    }
+    return changes;
+}
+
 bool read_comet_settings(comet_settings& settings, int argc, char const* const* argv) {
     settings_table table;
     add_gate_settings(table, settings);
     add_channel_settings(table, settings.channels);
     add_presence_settings(table, settings.channels);
     add_http_settings(table, settings.http);
-    table.add({"pid-file", "FILE", "write the process's number there; refuse when it exists",
-               [&](std::string const& text) { settings.pid_file = text; }});
+    add_publisher_settings(table, settings);
+    note_what_is_said(table, settings.said);
+    table.add({"pid-file", "FILE", "has the process id while the server runs; refuse if it exists",
+               [&](std::string const& text) { settings.limits.pid_file = text; }});
+    add_admin_settings(table, settings.ops);
     add_common_settings(table, settings);
     foreign_file icomet{
         "icomet-conf", "icomet's own file; --config and the command line win",
@@ -164,6 +210,7 @@ bool read_comet_settings(comet_settings& settings, int argc, char const* const* 
     auto& channels = settings.channels;
     if (channels.channel_timeout == 0) // as icomet does it
         channels.channel_timeout = std::max(channels.polling_timeout / 2, 1U);
+    channels.reply_fields = settings.cross_origin.fields();
     size_mailboxes(settings);
     return true;
 }

@@ -2,13 +2,17 @@
 #pragma once
 
 #include "address_gate.hpp"
+#include "cors.hpp"
 #include "http_codec.hpp"
 #include "limits.hpp"
 
+#include "common/admin_settings.hpp"
+
+#include <millipede/base/option_changes.hpp>
 #include <millipede/base/options.hpp>
 
 #include <chrono>
-#include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,9 +31,18 @@ struct comet_settings {
     comet::channel_limits channels{};
     comet::http_codec::limits http{};
     comet::address_gate gate{};
-    std::filesystem::path pid_file{};    ///< Empty: none.
+    comet::cors cross_origin{};
+    bool front_publishes = false;        ///< The front port takes /push and /pub, too.
+    admin_settings ops{.option = "ops"}; ///< icomet's admin port is for publishers.
+    /// What was said of the server's own settings, to be compared: by the options' names, as it
+    /// was written; of those that may stand several times all, with commas between.
+    std::map<std::string, std::string> said{};
     std::vector<std::string> warnings{}; ///< About files; to be logged at start.
 };
+
+/// What of the server's own settings another reading says otherwise; all need a restart.
+std::vector<millipede::option_change> own_changes(comet_settings const& now,
+                                                  comet_settings const& wanted);
 
 /// From the command line and the files it names. \returns false when there is nothing to run.
 /// \throws usage_error

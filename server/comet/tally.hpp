@@ -15,11 +15,13 @@ namespace comet {
 enum class counted : std::uint8_t {
     requests,         ///< Requests that were taken.
     refused_requests, ///< Requests that no HTTP server has to take: with status 400 to 505.
+    slow_requests,    ///< Requests that were not whole in time: status 408.
     unknown_paths,    ///< Status 404.
+    void_queries,     ///< Queries with an item or a byte that may not be: as if there were none.
     wrong_methods,    ///< Status 405.
     bad_parameters,   ///< Status 400 for a callback or a name that may not be.
     forbidden,        ///< Status 403: the address gate.
-    bad_tokens,       ///< Message 401.
+    bad_tokens,       ///< Message 401, of subscribers and publishers.
     channels_full,    ///< No channel made: there are `channels_max`.
     users_full,       ///< A subscription counts as nobody's: there are so many users already.
     subscribers_full, ///< No subscription: the channel has `subscribers_max`.
@@ -51,17 +53,33 @@ class tally {
     /// Calls `f(name, sum)` for each. Any thread.
     template <class F>
     void for_each(F f) const {
-        static constexpr std::array<std::string_view, static_cast<std::size_t>(counted::count)>
-            names{"requests",       "refused_requests",
-                  "unknown_paths",  "wrong_methods",
-                  "bad_parameters", "forbidden",
-                  "bad_tokens",     "channels_full",
-                  "users_full",     "subscribers_full",
-                  "published",      "publish_refused",
-                  "delivered",      "noops"};
-        for (std::size_t index = 0; index < names.size(); ++index)
-            f(names[index], sum(static_cast<counted>(index)));
+        for (std::size_t index = 0; index < kinds.size(); ++index)
+            f(kinds[index].name, sum(static_cast<counted>(index)));
     }
+
+    /// How those who run the server know a counter.
+    struct kind {
+        std::string_view name;
+        std::string_view meaning;
+    };
+    /// In the order of `counted`.
+    static constexpr std::array<kind, static_cast<std::size_t>(counted::count)> kinds{
+        {{"requests", "requests that were taken"},
+         {"refused_requests", "requests that cannot be taken: status 400 to 505"},
+         {"slow_requests", "requests that were not whole in time: status 408"},
+         {"unknown_paths", "requests of a path that there is not: status 404"},
+         {"void_queries", "queries that say nothing, for an item or a byte that may not be"},
+         {"wrong_methods", "requests of a method that the path does not have: status 405"},
+         {"bad_parameters", "requests with a parameter that may not be: status 400"},
+         {"forbidden", "requests that the address gate refused: status 403"},
+         {"bad_tokens", "subscribers and publishers with a wrong token"},
+         {"channels_full", "requests refused because there are as many channels as may be"},
+         {"users_full", "subscriptions counted as nobody's, as there are so many users already"},
+         {"subscribers_full", "subscribers refused because their channel has as many as may be"},
+         {"published", "messages taken from publishers"},
+         {"publish_refused", "messages refused because too much waits for a worker: status 503"},
+         {"delivered", "messages given to subscribers"},
+         {"noops", "times that a subscriber was told that there was nothing"}}};
 
   private:
     struct alignas(64) row { // two workers never share a cache line

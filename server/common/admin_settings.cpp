@@ -19,20 +19,24 @@ void parse_admin(std::string const& text, admin_settings& settings) {
 } // namespace
 
 void add_admin_settings(settings_table& table, admin_settings& settings) {
-    table.add({"admin", "ADDR:PORT", "metrics, health and a live page by HTTP; see docs/admin.md",
+    auto const& option = settings.option;
+    table.add({option, "ADDR:PORT", "metrics, health and a live page by HTTP; see docs/admin.md",
                [&](std::string const& text) { parse_admin(text, settings); }});
-    table.add({"admin-token-file", "FILE", "... and the token to ask with; ADDR:PORT,open: none",
+    table.add({option + "-token-file", "FILE",
+               "... and the token to ask with; ADDR:PORT,open: none",
                [&](std::string const& text) { settings.token_file = text; }});
     table.at_end([&] {
         if (settings.endpoint.empty() && !settings.token_file.empty())
-            throw usage_error{"--admin-token-file: there is no --admin ADDR:PORT"};
+            throw usage_error{"--" + settings.option + "-token-file: there is no --" +
+                              settings.option + " ADDR:PORT"};
     });
 }
 
 std::vector<millipede::option_change> admin_changes(admin_settings const& now,
                                                     admin_settings const& wanted) {
     std::vector<millipede::option_change> changes;
-    auto compare = [&](char const* name, std::string const& before, std::string const& after) {
+    auto compare = [&](std::string const& name, std::string const& before,
+                       std::string const& after) {
         if (before != after) changes.push_back({name, before, after});
     };
     auto where = [](admin_settings const& settings) {
@@ -42,7 +46,7 @@ std::vector<millipede::option_change> admin_changes(admin_settings const& now,
     auto file = [](admin_settings const& settings) {
         return settings.token_file.empty() ? "(none)" : settings.token_file;
     };
-    compare("admin", where(now), where(wanted));
-    compare("admin-token-file", file(now), file(wanted));
+    compare(now.option, where(now), where(wanted));
+    compare(now.option + "-token-file", file(now), file(wanted));
     return changes;
 }

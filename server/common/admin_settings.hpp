@@ -10,12 +10,13 @@
 
 /// What can be set of a program's admin endpoint.
 struct admin_settings {
-    std::string endpoint{}; ///< Empty: there is none.
+    std::string option = "admin"; ///< How the command line calls it.
+    std::string endpoint{};       ///< Empty: there is none.
     bool open = false;
     std::string token_file{};
 };
 
-/// Adds `--admin ADDR:PORT[,open]` and `--admin-token-file FILE`.
+/// Adds `--admin ADDR:PORT[,open]` and `--admin-token-file FILE`, or what `option` is called.
 void add_admin_settings(settings_table& table, admin_settings& settings);
 
 /// What of it another reading says otherwise; all need a restart. The token is not looked at.

@@ -9,11 +9,12 @@
 
 namespace {
 
-std::string token_in(std::string const& file) {
+std::string token_in(admin_settings const& settings) {
+    auto const& file = settings.token_file;
     std::ifstream stream{file};
     std::string line;
     if (!std::getline(stream, line) || line.empty())
-        throw usage_error{"--admin-token-file: there is no token in " + file +
+        throw usage_error{"--" + settings.option + "-token-file: there is no token in " + file +
                           "; its first line is the token"};
     if (line.back() == '\r') line.pop_back();
     return line;
@@ -26,19 +27,20 @@ millipede::admin_options options_of(admin_settings const& settings, std::string 
     wanted.open = settings.open;
     wanted.program = name;
     wanted.version = version;
-    if (!settings.token_file.empty()) wanted.token = token_in(settings.token_file);
+    if (!settings.token_file.empty()) wanted.token = token_in(settings);
     return wanted;
 }
 
 // The library speaks of members of its options.
-[[noreturn]] void refuse(millipede::invalid_option const& refusal) {
+[[noreturn]] void refuse(millipede::invalid_option const& refusal, std::string const& name) {
     std::string why = refusal.what();
+    auto option = "--" + name;
     if (refusal.option() == "admin.token")
-        throw usage_error{"--admin-token-file" + why.substr(refusal.option().size())};
+        throw usage_error{option + "-token-file" + why.substr(refusal.option().size())};
     if (refusal.option() == "admin.endpoint")
-        throw usage_error{"--admin" + why.substr(refusal.option().size()) +
-                          " (--admin-token-file FILE, or --admin ADDR:PORT,open)"};
-    throw usage_error{"--admin: " + why};
+        throw usage_error{option + why.substr(refusal.option().size()) + " (" + option +
+                          "-token-file FILE, or " + option + " ADDR:PORT,open)"};
+    throw usage_error{option + ": " + why};
 }
 
 } // namespace
@@ -58,7 +60,7 @@ program_admin::program_admin(millipede::basic_server& server, admin_settings con
         implementation_ =
             std::make_unique<implementation>(server, options_of(settings, name, version));
     } catch (millipede::invalid_option const& refusal) {
-        refuse(refusal);
+        refuse(refusal, settings.option);
     }
 }
 
@@ -69,6 +71,13 @@ void program_admin::add_gauge(std::string const& metric, std::string const& fiel
     if (implementation_)
         implementation_->endpoint.add_gauge({.metric = metric, .help = help, .field = field},
                                             std::move(read));
+}
+
+void program_admin::add_counter(std::string const& metric, std::string const& field,
+                                std::string const& help, std::function<double()> read) {
+    if (implementation_)
+        implementation_->endpoint.add_counter({.metric = metric, .help = help, .field = field},
+                                              std::move(read));
 }
 
 void program_admin::announce() const {

@@ -23,6 +23,9 @@ class program_admin {
     /// A number of the program's own: `metric` in /metrics, `field` in /stats.
     void add_gauge(std::string const& metric, std::string const& field, std::string const& help,
                    std::function<double()> read);
+    /// The same for a number that only goes up, from 0; the name of its `metric` ends in `_total`.
+    void add_counter(std::string const& metric, std::string const& field, std::string const& help,
+                     std::function<double()> read);
     /// Says on standard output where it is, behind the lines that say where the server listens.
     void announce() const;
 

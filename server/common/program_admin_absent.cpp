@@ -7,12 +7,16 @@ class program_admin::implementation {};
 program_admin::program_admin(millipede::basic_server&, admin_settings const& settings,
                              std::string const&, std::string const&) {
     if (!settings.endpoint.empty())
-        throw usage_error{"--admin: this program was built without it (MILLIPEDE_WITH_ADMIN)"};
+        throw usage_error{"--" + settings.option +
+                          ": this program was built without it (MILLIPEDE_WITH_ADMIN)"};
 }
 
 program_admin::~program_admin() = default;
 
 void program_admin::add_gauge(std::string const&, std::string const&, std::string const&,
                               std::function<double()>) {}
+
+void program_admin::add_counter(std::string const&, std::string const&, std::string const&,
+                                std::function<double()>) {}
 
 void program_admin::announce() const {}

@@ -36,6 +36,7 @@ class settings_table {
     /// Null when there is none of that name.
     setting const* find(std::string_view name) const;
     std::vector<setting> const& all() const noexcept { return settings_; }
+    std::vector<setting>& all() noexcept { return settings_; }
 
     /// For what can be told only when all settings have been read. Throws usage_error.
     void at_end(std::function<void()> check) { checks_.push_back(std::move(check)); }

@@ -71,6 +71,10 @@ BOOST_AUTO_TEST_CASE(replies) {
         "HTTP/1.1 405 Invalid Method\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n");
     BOOST_TEST(lines_of({.closes = true}, {}) ==
                "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    BOOST_TEST(lines_of({.status = 204, .fields = "A: b\r\n"}, {}) ==
+               "HTTP/1.1 204 No Content\r\nA: b\r\n\r\n");
+    BOOST_TEST(encode_reply({.fields = "A: b\r\n"}, {}, "C: d\r\n").find("\r\nA: b\r\nC: d\r\n") !=
+               std::string::npos);
     BOOST_TEST(lines_of({}, {.keep_alive = false}) ==
                "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 }

@@ -93,11 +93,10 @@ BOOST_AUTO_TEST_CASE(bodies) {
 }
 
 BOOST_AUTO_TEST_CASE(methods) {
-    std::vector<std::pair<std::string, http_method>> const served{{"GET", http_method::get},
-                                                                  {"POST", http_method::post},
-                                                                  {"HEAD", http_method::head},
-                                                                  {"PUT", http_method::put},
-                                                                  {"DELETE", http_method::remove}};
+    std::vector<std::pair<std::string, http_method>> const served{
+        {"GET", http_method::get},       {"POST", http_method::post},
+        {"HEAD", http_method::head},     {"PUT", http_method::put},
+        {"DELETE", http_method::remove}, {"OPTIONS", http_method::options}};
     for (auto const& [name, method] : served) {
         auto text = name + " / HTTP/1.1\r\n\r\n";
         auto found = decode(text);
@@ -105,8 +104,22 @@ BOOST_AUTO_TEST_CASE(methods) {
         BOOST_TEST((found.request.method == method), name);
         BOOST_TEST(found.request.terms.bodiless == (name == "HEAD"));
     }
-    for (std::string name : {"OPTIONS", "PATCH", "TRACE", "CONNECT", "BREW", "get"})
+    for (std::string name : {"PATCH", "TRACE", "CONNECT", "BREW", "get"})
         BOOST_TEST(refusal(name + " /x HTTP/1.1\r\n\r\n") == 501, name);
+}
+
+BOOST_AUTO_TEST_CASE(bodies_of_json) {
+    auto is_json = [](std::string const& type) {
+        return decode("POST / HTTP/1.1\r\nContent-Type: " + type +
+                      "\r\nContent-Length: 2\r\n\r\n{}")
+            .request.is_json;
+    };
+    for (std::string type : {"application/json", "Application/JSON", "application/json;x=y",
+                             "application/json ; charset=utf-8"})
+        BOOST_TEST(is_json(type), type);
+    for (std::string type : {"", "application/jsonx", "text/json", "x-application/json", ";"})
+        BOOST_TEST(!is_json(type), type);
+    BOOST_TEST(!decode("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}").request.is_json);
 }
 
 BOOST_AUTO_TEST_CASE(what_goes_on) {

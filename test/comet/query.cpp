@@ -48,6 +48,13 @@ BOOST_AUTO_TEST_CASE(whole_numbers) {
         BOOST_TEST(number(bad) == UINT_MAX, bad);
 }
 
+BOOST_AUTO_TEST_CASE(void_is_not_empty) {
+    for (std::string text : {"", "a=b", "a=", "a=b&"})
+        BOOST_TEST(!parameters{text}.is_void(), text);
+    for (std::string text : {"a", "=", "a=%zz", "a=b&c", "&", "a=<"})
+        BOOST_TEST(parameters{text}.is_void(), text);
+}
+
 BOOST_AUTO_TEST_CASE(one_bad_item_voids_all) {
     for (std::string query : {"a=1&b", "b&a=1", "a=1&=b", "=&a=1", "a=1&&b=2", "&a=1"})
         BOOST_TEST(!parameters{query}.find("a"), query);

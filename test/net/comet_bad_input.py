@@ -66,7 +66,6 @@ REFUSED = {
     POST + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n": 400,
     POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 1025: 413,
     # methods
-    b"OPTIONS /push HTTP/1.1\r\n\r\n": 501,
     b"TRACE / HTTP/1.1\r\n\r\n": 501,
     b"CONNECT example.com:443 HTTP/1.1\r\n\r\n": 501,
     b"PATCH /push HTTP/1.1\r\n\r\n": 501,
@@ -145,18 +144,70 @@ class BadInput(CometTest):
         self.check_refused(server.admin, [chunked + b"1;" + b"x" * 40_000], 413)
 
     def test_slow_heads_and_bodies(self):
-        server = self.serve_comet(message_timeout="1s")
+        server = self.serve_comet(message_timeout="1s", linger_timeout="30s")
         stream, _ = self.subscribe(server, "c", path="stream")
-        slow = [self.http(server.front) for _ in range(3)]
-        slow[0].send(b"G")
-        slow[1].send(GET)
-        slow[2].send(POST + b"Content-Length: 10\r\n\r\nabc")
+        poll, _ = self.subscribe(server, "c")
+        slow = [self.http(address) for address in (server.front, server.admin) for _ in range(3)]
+        for each in (slow[0], slow[3]):
+            each.send(b"G")
+        for each in (slow[1], slow[4]):
+            each.send(GET)
+        for each in (slow[2], slow[5]):
+            each.send(POST + b"Content-Length: 10\r\n\r\nabc")
         for each in slow:
-            self.assertEqual(each.rest(), b"")
+            head = each.head()
+            self.assertEqual((head.status, head.reason), (408, "Request Timeout"))
+            self.assertEqual(head.fields["connection"], "close")
+            each.send(b"x" * 1000)  # too late, and no reason for a reset
+            self.assertEqual(len(each.rest()), int(head.fields["content-length"]))
+            each.close()
         self.push(server, "c", "m")  # who waits for us is not slow
-        self.assertEqual(stream.message(), data("c", 1, "m"))
+        for each in (stream, poll):
+            self.assertEqual(each.message(), data("c", 1, "m"))
+        for each in (stream, poll):
+            each.close()
         server.stop()
-        self.assertEqual(server.totals()["message_timeouts"], 3)
+        self.assertEqual(server.totals()["message_timeouts"], 6)
+        self.assertEqual(server.counts()["slow_requests"], 6)
+
+    def test_the_rest_of_a_request_behind_a_reply(self):
+        """Who has had a reply and begins another request is as slow as a newcomer."""
+        server = self.serve_comet(message_timeout="1s")
+        client = self.http(server.front)
+        self.assertEqual(client.get("/ping").status, 200)
+        client.send(GET)
+        self.assertEqual(client.head().status, 408)
+
+    def test_who_says_nothing_at_all(self):
+        server = self.serve_comet(first_message_timeout="500ms")
+        self.assertEqual(self.http(server.front).head().status, 408)
+        server.stop()
+        self.assertEqual(server.totals()["first_message_timeouts"], 1)
+
+    def test_bad_percent_encoding(self):
+        """A path is no other's; a query is void, as it is for icomet: and both are counted."""
+        server = self.serve_comet()
+        for path in ("/pi%zzng", "/ping%", "/%2", "/ping%00"):
+            self.assertEqual(self.http(server.front).get(path).status, 404, path)
+        client = self.http(server.admin)
+        for query in ("cname=%zz", "cname=c&content=%", "cname=c&content=a%2&"):
+            self.assertEqual(client.get(f"/push?{query}").status, 200)
+        self.assertEqual(client.get("/check?cname=c").body, b"{}\n")
+        self.assertEqual(client.get("/check?cname=").body, b'{"": 1}\n')
+        self.assertEqual(client.get("/pi%6eg").status, 404)  # of the other port
+        server.stop()
+        counts = server.counts()
+        self.assertEqual((counts["unknown_paths"], counts["void_queries"]), (5, 3))
+
+    def test_unknown_methods_of_known_paths(self):
+        server = self.serve_comet()
+        front, admin = self.http(server.front), self.http(server.admin)
+        for method in ("POST", "PUT", "DELETE"):
+            self.assertEqual(front.get("/sub?cname=c", method=method).status, 405)
+            self.assertEqual(admin.get("/broadcast?content=c", method=method).status, 405)
+        self.assertEqual(admin.get("/push?cname=c", method="PUT").status, 405)
+        server.stop()
+        self.assertEqual(server.counts()["wrong_methods"], 7)
 
     def test_a_subscriber_that_never_reads(self):
         server = self.serve_comet(output_max_bytes=65_536, write_timeout="0s")
@@ -210,6 +261,8 @@ class BadInput(CometTest):
             codes += [json.loads(client.reply().body)["type"] for _ in range(100)]
         self.assertEqual(codes, ["next_seq"] * 1000 + ["429"] * 2000)
         self.assertEqual(json.loads(self.admin(server, "info"))["channels"], 1000)
+        server.stop()
+        self.assertEqual(server.counts()["channels_full"], 2000)
 
     def test_publishers_that_are_faster_than_a_worker(self):
         """While a worker cannot deliver, its messages have a bound, and publishers are told."""

@@ -132,11 +132,11 @@ def event_in(text):
 class CometServer(Server):
     """A running millipede-comet: the port for subscribers, and the one for publishers."""
 
-    def __init__(self, **options):
+    def __init__(self, name="millipede-comet", **options):
         # Clients that stay at the end of a test are not waited for.
         defaults = {"listen": None, "report_every": None, "front": "127.0.0.1:0",
                     "admin": "127.0.0.1:0", "linger_timeout": "100ms"}
-        super().__init__(name="millipede-comet", **{**defaults, **options})
+        super().__init__(name=name, **{**defaults, **options})
         self.front, self.admin = self.addresses
 
     def _wait_ready(self, endpoints):
