@@ -194,8 +194,9 @@ bool has_folded_field(std::string_view head) noexcept {
 
 std::size_t http_codec::size_max() const noexcept {
     // A chunk adds its size, two line ends, and extensions, which may not be longer than a head.
-    return std::size_t{limits_.head_max} * 2 + limits_.body_max +
-           std::size_t{limits_.chunks_max} * 32;
+    auto request_max =
+        std::size_t{limits_.head_max} * 2 + limits_.body_max + std::size_t{limits_.chunks_max} * 32;
+    return std::max(request_max, limits_.websocket_message_max + websocket_head_max);
 }
 
 decode_result http_codec::decode(std::span<std::byte const> input, http_request& request) const {
@@ -205,6 +206,7 @@ decode_result http_codec::decode(std::span<std::byte const> input, http_request&
 decode_result http_codec::decode_next(std::span<std::byte const> input, http_request& request,
                                       http_exchange& exchange) const {
     if (input.empty()) return decode_result::incomplete(1);
+    if (exchange.is_websocket) return decode_frame(input, request);
     if (exchange.endless) return decode_result::skipped(input.size());
     if (exchange.busy) {
         request.what = http_request::kind::behind;
@@ -213,6 +215,15 @@ decode_result http_codec::decode_next(std::span<std::byte const> input, http_req
     auto found = decode_request(input, request, exchange.continued);
     if (found.found == decode_result::status::complete)
         exchange.continued = request.what == http_request::kind::wants_continue;
+    return found;
+}
+
+decode_result http_codec::decode_frame(std::span<std::byte const> input,
+                                       http_request& request) const {
+    auto found =
+        read_websocket_frame(input, limits_.websocket_message_max, request.frame, request.fault);
+    request.what = request.fault == close_code::none ? http_request::kind::frame
+                                                     : http_request::kind::bad_frame;
     return found;
 }
 

@@ -14,7 +14,8 @@
 namespace comet {
 
 /// HTTP/1.0 and 1.1 requests, parsed by Boost.Beast from where they lie: nothing of a parser is
-/// kept between them. A request is handed over when it is whole, its body included.
+/// kept between them. A request is handed over when it is whole, its body included. On a connection
+/// that has become a WebSocket its frames, which are not put together here.
 ///
 /// Stricter than HTTP asks a server to be, so that no proxy in front can see other requests than
 /// this does: lines end with CR LF; a folded field, both lengths, two lengths, a transfer coding
@@ -29,12 +30,13 @@ class http_codec {
         /// Chunks of a body that comes in chunks. (Each time that more of it comes all are looked
         /// through again, as a codec keeps nothing.)
         std::uint32_t chunks_max = 1'024;
+        std::uint32_t websocket_message_max = 65'536; ///< Bytes of a WebSocket's message.
     };
 
     explicit http_codec(limits wanted) noexcept : limits_{wanted} {}
     http_codec() = default;
 
-    /// The longest input that may be incomplete: head, body, and what chunks add to it.
+    /// The longest input that may be incomplete: head, body, and what chunks add to it; or a frame.
     std::size_t size_max() const noexcept;
 
     /// Looks at the front of the input. What is not HTTP is a message of kind `refused`, so that it
@@ -59,6 +61,9 @@ class http_codec {
                                          http_exchange& exchange) const;
     millipede::decode_result decode_request(std::span<std::byte const> input, http_request& request,
                                             bool continued) const;
+
+    millipede::decode_result decode_frame(std::span<std::byte const> input,
+                                          http_request& request) const;
 
     limits limits_{};
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "websocket_frame.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -26,6 +28,8 @@ struct http_request {
         wants_continue, ///< Its head asks for "100 Continue" before the body is sent.
         behind,         ///< More input, while the one before has not been answered: not looked at.
         refused,        ///< To be answered with `status`; the connection ends behind it.
+        frame,          ///< A frame of a WebSocket.
+        bad_frame,      ///< What is none there: the WebSocket is to be closed with `fault`.
     };
 
     kind what = kind::whole;
@@ -39,6 +43,8 @@ struct http_request {
     std::string_view plain_body;
     std::string joined_body; ///< A body that came in chunks, put together.
     std::string_view raw;    ///< All its bytes.
+    websocket_frame frame{};
+    close_code fault = close_code::none;
 
     /// The body, however it came.
     std::string_view body() const noexcept {
@@ -48,10 +54,11 @@ struct http_request {
 
 /// What the codec has to know of a connection's requests before.
 struct http_exchange {
-    bool busy = false;      ///< A request has not been answered yet; those behind it wait.
-    bool endless = false;   ///< Its reply never ends: what comes behind it is thrown away.
-    bool behind = false;    ///< Something waits behind it: reading rests.
-    bool continued = false; ///< "100 Continue" has been said for the request that comes.
+    bool busy = false;         ///< A request has not been answered yet; those behind it wait.
+    bool endless = false;      ///< Its reply never ends: what comes behind it is thrown away.
+    bool behind = false;       ///< Something waits behind it: reading rests.
+    bool continued = false;    ///< "100 Continue" has been said for the request that comes.
+    bool is_websocket = false; ///< What comes are frames; no request any more.
 };
 
 } // namespace comet
