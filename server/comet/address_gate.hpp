@@ -25,6 +25,8 @@ class address_gate {
 
     /// \param address as text; of IPv6 only `all` speaks, but for IPv4 in it.
     bool admits(std::string_view address) const noexcept;
+    /// Whether there are any.
+    bool has_rules() const noexcept { return !allowed_.empty() || !denied_.empty(); }
 
   private:
     struct rules {

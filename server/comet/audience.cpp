@@ -10,6 +10,9 @@ namespace {
 // Each delivery is a system call: so many before others have their turn.
 constexpr std::uint32_t slice = 128;
 
+// All transports, in chunks or not; callbacks have no end.
+constexpr std::size_t framings_max = 10;
+
 } // namespace
 
 void departure::add(subscription& which) {
@@ -133,18 +136,24 @@ void audiences::end(subscriber& served) {
 void audiences::end_task() {
     auto bytes = tasks_.front().event.bytes();
     tasks_.pop_front();
-    last_ = {};
+    made_.clear();
+    oldest_made_ = 0;
     out_->done(bytes);
 }
 
 millipede::payload audiences::bytes_for(subscriber const& to, bool ends) {
     auto frame = to.frame(room_->key.serial);
-    auto callback = std::exchange(frame.callback, {});
-    bool same =
-        last_.is_made && last_.frame == frame && last_.ends == ends && last_.callback == callback;
-    if (same) return last_.bytes;
-    last_ = {.frame = frame, .callback = std::string{callback}, .ends = ends};
-    frame.callback = callback;
+    auto bare = frame;
+    bare.callback = {};
+    for (auto const& each : made_)
+        if (each.frame == bare && each.ends == ends && each.callback == frame.callback)
+            return each.bytes;
+    auto bytes = frame_event(frame, ends);
+    note({bare, std::string{frame.callback}, ends, bytes});
+    return bytes;
+}
+
+millipede::payload audiences::frame_event(framing const& frame, bool ends) const {
     auto const& event = tasks_.front().event;
     auto position = event.position();
     std::array<framed_message, 2> messages{
@@ -152,9 +161,13 @@ millipede::payload audiences::bytes_for(subscriber const& to, bool ends) {
     std::string text;
     append_messages(text, frame, {messages.data(), event.next_seq.empty() ? 1U : 2U}, false);
     if (ends) append_end(text, frame);
-    last_.bytes = millipede::payload{millipede::as_bytes(text)};
-    last_.is_made = true;
-    return last_.bytes;
+    return millipede::payload{millipede::as_bytes(text)};
+}
+
+void audiences::note(framed made) {
+    if (made_.size() < framings_max) return made_.push_back(std::move(made));
+    made_[oldest_made_] = std::move(made);
+    oldest_made_ = (oldest_made_ + 1) % framings_max;
 }
 
 void audiences::tick() {

@@ -104,12 +104,11 @@ class audiences {
         channel_key key;
         channel_event event;
     };
-    // The last bytes that were framed: most subscribers of a channel have the same framing.
+    // Bytes that were framed: most subscribers of a channel have one of a few framings.
     struct framed {
         framing frame; // without its callback, which is another's
         std::string callback;
         bool ends = false;
-        bool is_made = false;
         millipede::payload bytes{};
     };
     using silence_list = boost::intrusive::list<
@@ -129,6 +128,8 @@ class audiences {
     void heard(subscriber& who) noexcept;
     void drop_if_empty(audience& room);
     millipede::payload bytes_for(subscriber const& to, bool ends);
+    millipede::payload frame_event(framing const& frame, bool ends) const;
+    void note(framed made);
 
     channel_limits const* limits_;
     outlet* out_;
@@ -136,9 +137,10 @@ class audiences {
     silence_list by_silence_; // who was given something longest ago first
     std::deque<task> tasks_;  // the first is under way when `room_` is set
     audience* room_ = nullptr;
-    audience::list pending_; // of that room, those who have not had the message yet
-    departure ended_{};      // of that room, those that left it with the message
-    framed last_{};
+    audience::list pending_;      // of that room, those who have not had the message yet
+    departure ended_{};           // of that room, those that left it with the message
+    std::vector<framed> made_;    // of the task under way
+    std::size_t oldest_made_ = 0; // once there are as many as may be
     std::uint32_t now_ = 0;
     bool is_working_ = false;
     std::uint64_t delivered_ = 0;

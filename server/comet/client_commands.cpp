@@ -3,7 +3,9 @@
 
 #include "json_document.hpp"
 
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace comet {
 namespace {
@@ -18,6 +20,7 @@ constexpr std::string_view unknown_member{"unknown command"};
 constexpr std::string_view bad_subscribe{"subscribe: not an array of channels"};
 constexpr std::string_view bad_unsubscribe{"unsubscribe: not an array of names"};
 constexpr std::string_view bad_publish{"publish: not a message"};
+constexpr std::string_view long_name{"a channel's name is too long"};
 
 bool take(std::vector<std::string>& names, json::value const& from) {
     auto const* values = from.if_array();
@@ -36,7 +39,7 @@ bool take(std::string& text, json::value const& from) {
     return value != nullptr;
 }
 
-bool take(std::optional<std::uint32_t>& seconds, json::value const& from) {
+bool take(std::uint32_t& seconds, json::value const& from) {
     auto const* number = from.if_int64();
     if (!number || *number < 0 || *number > std::numeric_limits<std::int32_t>::max()) return false;
     seconds = static_cast<std::uint32_t>(*number);
@@ -97,24 +100,32 @@ std::string_view take_all(client_commands& to, json::value const& from) {
     return {};
 }
 
+bool has_long_name(client_commands const& commands, std::size_t name_max) noexcept {
+    auto is_long = [&](auto const& item) { return item.cname.size() > name_max; };
+    return std::any_of(commands.subscribe.begin(), commands.subscribe.end(), is_long) ||
+           (commands.publish && is_long(*commands.publish));
+}
+
 template <class Take>
-parsed_commands parse(std::string_view text, Take take_from) {
+parsed_commands parse(std::string_view text, std::size_t name_max, Take take_from) {
     auto document = read_json(text, depth);
     if (!document) return {.is_json = false, .why = not_json};
     client_commands commands;
     if (auto why = take_from(commands, *document); !why.empty()) return {.why = why};
+    if (has_long_name(commands, name_max)) return {.why = long_name};
     return {.found = std::move(commands)};
 }
 
 } // namespace
 
-parsed_commands parse_client_commands(std::string_view json) {
-    return parse(json,
+parsed_commands parse_client_commands(std::string_view json, std::size_t name_max) {
+    return parse(json, name_max,
                  [](client_commands& to, json::value const& from) { return take_all(to, from); });
 }
 
-parsed_commands parse_client_command(client_command which, std::string_view json) {
-    return parse(json, [which](client_commands& to, json::value const& from) {
+parsed_commands parse_client_command(client_command which, std::string_view json,
+                                     std::size_t name_max) {
+    return parse(json, name_max, [which](client_commands& to, json::value const& from) {
         return take(to, which, from);
     });
 }

@@ -15,10 +15,9 @@ namespace comet {
 /// A message that a subscriber's connection publishes.
 struct client_publication {
     std::string cname;
-    std::string content; ///< As it was meant: not escaped.
-    /// Seconds for which it is replayed; null: as long as the channel keeps it.
-    std::optional<std::uint32_t> ttl_seconds{};
-    std::string token{}; ///< Empty: none was shown.
+    std::string content;           ///< As it was meant: not escaped.
+    std::uint32_t ttl_seconds = 0; ///< Afterwards it is not replayed; 0: as long as it is kept.
+    std::string token{};           ///< Empty: none was shown.
 };
 
 /// What a client asks for in one message, in the order in which it is done.
@@ -44,9 +43,11 @@ struct parsed_commands {
 
 /// Reads `{"subscribe":[..],"unsubscribe":[..],"publish":{..}}`: any of these members, no other. An
 /// empty object asks for nothing.
-parsed_commands parse_client_commands(std::string_view json);
+/// \param name_max bytes of a channel's name
+parsed_commands parse_client_commands(std::string_view json, std::size_t name_max);
 
 /// Reads what stands behind the name of one of them.
-parsed_commands parse_client_command(client_command which, std::string_view json);
+parsed_commands parse_client_command(client_command which, std::string_view json,
+                                     std::size_t name_max);
 
 } // namespace comet

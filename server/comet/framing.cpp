@@ -2,6 +2,10 @@
 #include "framing.hpp"
 
 #include "http_reply.hpp"
+#include "utf8.hpp"
+#include "websocket_frame.hpp"
+
+#include <millipede/wire/frame.hpp>
 
 #include <array>
 
@@ -63,6 +67,37 @@ void append_enclosed(std::string& to, framing const& frame, framed_message const
     }
 }
 
+// Frames of TCP.
+struct frame_sink {
+    std::string& to;
+    void append(std::span<std::byte const> bytes) {
+        to.append(reinterpret_cast<char const*>(bytes.data()), bytes.size());
+    }
+};
+
+void append_frame(std::string& to, std::uint16_t command, std::string_view data) {
+    frame_sink sink{to};
+    millipede::frame_codec{}.encode(command, millipede::as_bytes(data), sink);
+}
+
+void append_frames(std::string& to, std::string_view object) {
+    auto data_max = millipede::frame_codec{}.size_max() - sizeof(millipede::frame_head);
+    for (; object.size() > data_max; object.remove_prefix(data_max))
+        append_frame(to, frame_command::piece, object.substr(0, data_max));
+    append_frame(to, frame_command::message, object);
+}
+
+// What is no reply has no other bytes either than what its receivers can read: publishers may have
+// sent what is not UTF-8, and a browser would end a WebSocket for it.
+void append_framed(std::string& to, transport how, std::string_view object) {
+    std::string mended;
+    if (!is_utf8(object)) object = mended = as_utf8(object);
+    if (how == transport::websocket)
+        append_websocket_frame(to, websocket_opcode::text, object);
+    else
+        append_frames(to, object);
+}
+
 std::string poll_body(framing const& frame, std::span<framed_message const> messages, bool batch) {
     bool is_array = batch || messages.size() != 1;
     std::string body;
@@ -107,6 +142,10 @@ void append_messages(std::string& to, framing const& frame,
     if (frame.how == transport::poll)
         return append_chunk(to, frame.chunked, poll_body(frame, messages, batch));
     for (auto const& each : messages) {
+        if (!is_reply(frame.how)) {
+            append_framed(to, frame.how, each.object);
+            continue;
+        }
         std::string enclosed;
         append_enclosed(enclosed, frame, each);
         append_chunk(to, frame.chunked, enclosed);
@@ -114,6 +153,9 @@ void append_messages(std::string& to, framing const& frame,
 }
 
 void append_noop(std::string& to, framing const& frame, std::string_view channel, sequence number) {
+    if (frame.how == transport::websocket)
+        return append_websocket_frame(to, websocket_opcode::ping, {});
+    if (frame.how == transport::frame) return append_frame(to, frame_command::silence, {});
     auto object = message_object(message_type::noop, channel, number, "");
     std::array<framed_message, 1> messages{{{object}}};
     append_messages(to, frame, messages, false);

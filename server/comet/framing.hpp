@@ -14,10 +14,12 @@ namespace comet {
 
 /// How a subscriber gets its messages.
 enum class transport : std::uint8_t {
-    poll,   ///< One reply with what there is, now or when there is some; JSON, or JSONP.
-    stream, ///< A line of JSON per message, without end.
-    sse,    ///< An event stream, as browsers' EventSource reads it.
-    iframe, ///< A page in a hidden frame that calls its parent, a script element per message.
+    poll,      ///< One reply with what there is, now or when there is some; JSON, or JSONP.
+    stream,    ///< A line of JSON per message, without end.
+    sse,       ///< An event stream, as browsers' EventSource reads it.
+    iframe,    ///< A page in a hidden frame that calls its parent, a script element per message.
+    websocket, ///< A text message of a WebSocket each.
+    frame,     ///< A frame of TCP each.
 };
 
 /// Whether the reply goes on after a message.
@@ -26,9 +28,20 @@ constexpr bool is_endless(transport how) noexcept {
 }
 
 /// Whether it is an HTTP reply, which ends with the last of its channels.
-constexpr bool is_reply(transport) noexcept {
-    return true;
+constexpr bool is_reply(transport how) noexcept {
+    return how != transport::websocket && how != transport::frame;
 }
+
+/// The commands of framed TCP.
+namespace frame_command {
+inline constexpr std::uint16_t subscribe = 0x6301;   ///< An array of items.
+inline constexpr std::uint16_t unsubscribe = 0x6302; ///< An array of names.
+inline constexpr std::uint16_t publish = 0x6303;     ///< A message that a client publishes.
+inline constexpr std::uint16_t message = 0x6304;     ///< A message that a client gets.
+inline constexpr std::uint16_t silence = 0x6305;     ///< There is nothing; either way.
+/// The beginning of a message that is longer than a frame; `message` has its last piece.
+inline constexpr std::uint16_t piece = 0x6306;
+} // namespace frame_command
 
 /// What messages are put in on their way to one subscriber.
 struct framing {

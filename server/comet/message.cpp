@@ -30,6 +30,18 @@ std::string_view name_of(message_type type) noexcept {
         return "join";
     case message_type::leave:
         return "leave";
+    case message_type::unsubscribed:
+        return "unsubscribed";
+    case message_type::ok:
+        return "ok";
+    case message_type::bad_command:
+        return "400";
+    case message_type::forbidden:
+        return "403";
+    case message_type::subscribed:
+        return "409";
+    case message_type::unavailable:
+        return "503";
     }
     return "";
 }

@@ -41,6 +41,13 @@ enum class message_type : std::uint8_t {
     present,   ///< A user who is there: for who wants to know, after the opening.
     join,      ///< One has come.
     leave,     ///< One has been gone for long.
+    // Those of connections that give commands:
+    unsubscribed, ///< There is no such subscription any more.
+    ok,           ///< What was to be published has been.
+    bad_command,  ///< "400": the connection ends.
+    forbidden,    ///< "403": to publish.
+    subscribed,   ///< "409": it is already.
+    unavailable,  ///< "503": too much waits.
 };
 
 /// The text of a JSON string, without its quotation marks: everything escaped that must be.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "websocket_frame.hpp"
 
+#include "utf8.hpp"
+
 #include <boost/endian/conversion.hpp>
 
 #include <utility>
@@ -174,33 +176,6 @@ websocket_event take_websocket_frame(websocket_frame frame, std::unique_ptr<std:
     if (!frame.is_final) return {};
     auto whole = std::exchange(pending, nullptr);
     return {.what = kind::text, .data = std::move(*whole)};
-}
-
-bool is_utf8(std::string_view text) noexcept {
-    struct form { // of a first byte: how many follow, and the least that they may make
-        unsigned following;
-        unsigned bits;
-        std::uint32_t least;
-    };
-    auto form_of = [](unsigned first) noexcept -> form {
-        if (first < 0x80) return {0, first, 0};
-        if (first >> 5 == 0x06) return {1, first & 0x1f, 0x80};
-        if (first >> 4 == 0x0e) return {2, first & 0x0f, 0x800};
-        if (first >> 3 == 0x1e) return {3, first & 0x07, 0x10000};
-        return {0, 0, 1}; // none: less than the least
-    };
-    for (std::size_t at = 0; at < text.size();) {
-        auto [following, bits, least] = form_of(static_cast<unsigned char>(text[at++]));
-        std::uint32_t point = bits;
-        for (; following != 0; --following) {
-            if (at == text.size()) return false;
-            auto next = static_cast<unsigned char>(text[at++]);
-            if (next >> 6 != 0x02) return false;
-            point = point << 6 | (next & 0x3fU);
-        }
-        if (point < least || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return false;
-    }
-    return true;
 }
 
 } // namespace comet

@@ -82,7 +82,4 @@ struct websocket_event {
 websocket_event take_websocket_frame(websocket_frame frame, std::unique_ptr<std::string>& pending,
                                      std::size_t message_max);
 
-/// Whether that is UTF-8: shortest forms alone, no surrogates, nothing above U+10FFFF.
-bool is_utf8(std::string_view text) noexcept;
-
 } // namespace comet

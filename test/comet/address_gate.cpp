@@ -46,6 +46,12 @@ BOOST_AUTO_TEST_CASE(rules) {
     BOOST_TEST(with({"127.0", "127.0.0.0", "127.0.0.1"}, {}).admits("127.0.0.2"));
 }
 
+BOOST_AUTO_TEST_CASE(whether_there_are_rules) {
+    BOOST_TEST(!comet::address_gate{}.has_rules());
+    BOOST_TEST(with({"all"}, {}).has_rules());
+    BOOST_TEST(with({}, {"1.2"}).has_rules());
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_rule) {
     for (std::string rule : {"", "me", "1.2.3.x", "::1", "All"})
         BOOST_CHECK_THROW(with({rule}, {}), std::invalid_argument);

@@ -4,13 +4,21 @@
 #include <boost/test/unit_test.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 BOOST_AUTO_TEST_SUITE(client_commands)
 
 using comet::client_command;
-using comet::parse_client_command;
-using comet::parse_client_commands;
+constexpr std::size_t name_max = 20;
+
+comet::parsed_commands parse_client_commands(std::string_view json) {
+    return comet::parse_client_commands(json, name_max);
+}
+
+comet::parsed_commands parse_client_command(client_command which, std::string_view json) {
+    return comet::parse_client_command(which, json, name_max);
+}
 
 BOOST_AUTO_TEST_CASE(all_in_one) {
     auto parsed =
@@ -29,7 +37,7 @@ BOOST_AUTO_TEST_CASE(all_in_one) {
     BOOST_REQUIRE(commands.publish);
     BOOST_TEST(commands.publish->cname == "e");
     BOOST_TEST(commands.publish->content == "x\n");
-    BOOST_TEST(commands.publish->ttl_seconds.value() == 60U);
+    BOOST_TEST(commands.publish->ttl_seconds == 60U);
     BOOST_TEST(commands.publish->token == "t");
 }
 
@@ -42,7 +50,7 @@ BOOST_AUTO_TEST_CASE(what_may_be_left_out) {
     BOOST_TEST(parse_client_commands(R"({"subscribe":[],"unsubscribe":[]})").found.has_value());
     auto bare = parse_client_commands(R"({"publish":{"cname":"","content":""}})").found;
     BOOST_REQUIRE(bare);
-    BOOST_TEST(!bare->publish->ttl_seconds);
+    BOOST_TEST(bare->publish->ttl_seconds == 0U);
     BOOST_TEST(bare->publish->token == "");
 }
 
@@ -109,6 +117,23 @@ BOOST_AUTO_TEST_CASE(what_is_no_command) {
     }
     BOOST_TEST(parse_client_commands(R"({"publish":{"cname":"a","content":"b","ttl":2147483647}})")
                    .found.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(names_have_a_limit) {
+    std::string name(name_max, 'x');
+    for (auto const& form :
+         std::vector<std::string>{R"({"subscribe":["%"]})", R"({"subscribe":["a",{"cname":"%"}]})",
+                                  R"({"publish":{"cname":"%","content":""}})"}) {
+        auto with = [&](std::string const& text) {
+            auto at = form.find('%');
+            return parse_client_commands(form.substr(0, at) + text + form.substr(at + 1));
+        };
+        BOOST_TEST(with(name).found.has_value(), form);
+        BOOST_TEST(!with(name + "x").found, form);
+        BOOST_TEST(with(name + "x").why == "a channel's name is too long", form);
+    }
+    // Of such a name there is none to be unsubscribed from.
+    BOOST_TEST(parse_client_commands(R"({"unsubscribe":["x)" + name + R"("]})").found.has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

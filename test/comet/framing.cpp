@@ -47,6 +47,34 @@ BOOST_AUTO_TEST_CASE(endless_ones) {
                "<script>parent.icomet_cb({<\\/x>\\u003c!--<});</script>\n");
 }
 
+BOOST_AUTO_TEST_CASE(frames) {
+    using namespace std::string_literals;
+    framing socket{transport::websocket, false, {}};
+    BOOST_TEST(framed(socket, {"{1}", "{22}"}, true) == "\x81\x03{1}\x81\x04{22}");
+    framing frame{transport::frame, false, {}};
+    auto head = [](std::uint16_t size, char command) {
+        std::string bytes{"\xf7\x9a\xb6\x8e"};
+        bytes += static_cast<char>(size & 0xff);
+        bytes += static_cast<char>(size >> 8);
+        return bytes + command + "\x63";
+    };
+    BOOST_TEST(framed(frame, {"{1}", "{22}"}) == head(11, 4) + "{1}" + head(12, 4) + "{22}");
+    std::string longest(65'527, 'x');
+    BOOST_TEST((framed(frame, {longest}) == head(65'535, 4) + longest));
+    BOOST_TEST((framed(frame, {longest + "y"}) == head(65'535, 6) + longest + head(9, 4) + "y"));
+    std::string silence;
+    append_noop(silence, socket, "c", 5);
+    BOOST_TEST(silence == "\x89\x00"s);
+    silence.clear();
+    append_noop(silence, frame, "c", 5);
+    BOOST_TEST(silence == head(8, 5));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_framed_is_utf_8) {
+    BOOST_TEST(framed({transport::websocket, false, {}}, {"{\xff}"}) == "\x81\x05{\xef\xbf\xbd}");
+    BOOST_TEST(framed({transport::stream, false, {}}, {"{\xff}"}) == "{\xff}\n");
+}
+
 BOOST_AUTO_TEST_CASE(ends) {
     std::string text;
     append_end(text, {transport::poll, false, {}});

@@ -17,9 +17,13 @@ BOOST_AUTO_TEST_CASE(objects) {
                R"({"type":"401","cname":"","seq":-1,"content":""})");
     std::string types;
     for (auto type : {message_type::broadcast, message_type::noop, message_type::next_seq,
-                      message_type::close, message_type::too_many})
+                      message_type::close, message_type::too_many, message_type::unsubscribed,
+                      message_type::ok, message_type::bad_command, message_type::forbidden,
+                      message_type::subscribed, message_type::unavailable})
         types += message_object(type, "\"", 0, "").substr(0, 12);
-    BOOST_TEST(types == R"({"type":"bro{"type":"noo{"type":"nex{"type":"clo{"type":"429)");
+    BOOST_TEST(types ==
+               R"({"type":"bro{"type":"noo{"type":"nex{"type":"clo{"type":"429)"
+               R"({"type":"uns{"type":"ok"{"type":"400{"type":"403{"type":"409{"type":"503)");
     BOOST_TEST(message_object(message_type::noop, "a\"\n", 0, "") ==
                R"({"type":"noop","cname":"a\"\n","seq":0,"content":""})");
 }

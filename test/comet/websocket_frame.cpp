@@ -13,7 +13,6 @@
 BOOST_AUTO_TEST_SUITE(websocket_frames)
 
 using comet::close_code;
-using comet::is_utf8;
 using comet::websocket_event;
 using comet::websocket_frame;
 using comet::websocket_opcode;
@@ -208,20 +207,6 @@ BOOST_AUTO_TEST_CASE(how_clients_close) {
     BOOST_TEST(code(close("\x03").code) == 1002);
     BOOST_TEST((close("\x03\xe8\xff").what == kind::fault));
     BOOST_TEST(code(close("\x03\xe8\xff").code) == 1007);
-}
-
-BOOST_AUTO_TEST_CASE(utf_8) {
-    for (auto const& good :
-         std::vector<std::string>{"", "abc\x7f", "\0"s, "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80",
-                                  "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
-                                  "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "x\xe2\x82\xacy"})
-        BOOST_TEST(is_utf8(good), good);
-    for (auto const& bad : std::vector<std::string>{
-             "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2x", "\xc2\xc2", "\xe0\x9f\xbf",
-             "\xe2\x82", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf", "\xf0\x90\x80",
-             "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff",
-             "x\xff"})
-        BOOST_TEST(!is_utf8(bad));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
