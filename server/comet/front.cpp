@@ -24,23 +24,38 @@ std::optional<transport> transport_at(std::string_view path) noexcept {
     return std::nullopt;
 }
 
+publishing_right right_of(bool publishes, bool needs_token) noexcept {
+    if (!publishes) return publishing_right::none;
+    return needs_token ? publishing_right::with_token : publishing_right::all;
+}
+
 } // namespace
 
-front::front(hub& channels, tally& counters, channel_limits const& limits, cors pages,
-             bool publishes, service& own)
-    : port{channels, counters, own, pages.fields()}, limits_{limits}, cors_{std::move(pages)} {
-    if (publishes)
+front::front(hub& channels, tally& counters, service& own, command_executor& commands,
+             settings wanted)
+    : port{channels, counters, own, wanted.pages.fields()},
+      limits_{wanted.channels},
+      cors_{std::move(wanted.pages)},
+      websockets_{*this,
+                  channels,
+                  commands,
+                  limits_,
+                  {.message_max = wanted.websocket_message_max,
+                   .right = right_of(wanted.publishes, limits_.needs_token)}} {
+    if (wanted.publishes)
         publishing_.emplace(*this, channels,
                             publishing::settings{.from_icomet = false,
-                                                 .needs_token = limits.needs_token,
+                                                 .needs_token = limits_.needs_token,
                                                  .by_get = false,
-                                                 .name_max = limits.name_max});
+                                                 .name_max = limits_.name_max});
 }
 
 void front::serve(http_connection& connection, http_request const& request,
                   std::string const& path) {
     if (auto how = transport_at(path))
         subscribe(connection, request, *how);
+    else if (path == "/ws")
+        websockets_.begin(connection, request);
     else if (path == "/ping")
         ping(connection, request);
     else if (publishing_ && (path == "/push" || path == "/pub"))

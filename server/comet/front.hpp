@@ -5,30 +5,44 @@
 #include "limits.hpp"
 #include "port.hpp"
 #include "publishing.hpp"
+#include "websockets.hpp"
 
 #include <optional>
 #include <string>
 
 namespace comet {
 
-/// The port for subscribers: /sub, /poll, /stream, /sse, /iframe, /ping; and /push and /pub, if
-/// whoever reaches it may publish.
+/// The port for subscribers: /sub, /poll, /stream, /sse, /iframe, /ws, /ping; and /push and /pub,
+/// if whoever reaches it may publish.
 class front final : public port {
   public:
-    /// \param own where its connections are.
-    front(hub& channels, tally& counters, channel_limits const& limits, cors pages, bool publishes,
-          service& own);
+    struct settings {
+        channel_limits channels{};
+        cors pages{};
+        bool publishes = false; ///< Whoever reaches it may publish.
+        std::size_t websocket_message_max = 65'536;
+    };
+
+    /// \param own where its connections are. \param commands outlives this, as the others do.
+    front(hub& channels, tally& counters, service& own, command_executor& commands,
+          settings wanted);
+
+    void drained(http_connection& connection) override { websockets_.drain(connection); }
 
   private:
     void serve_options(http_connection& connection, http_request const& request) override;
     void serve(http_connection& connection, http_request const& request,
                std::string const& path) override;
+    void serve_frame(http_connection& connection, http_request const& request) override {
+        websockets_.take(connection, request);
+    }
     void subscribe(http_connection& connection, http_request const& request, transport how);
     void ping(http_connection& connection, http_request const& request);
 
     channel_limits limits_;
     cors cors_;
     std::optional<publishing> publishing_; // null: nobody may
+    websockets websockets_;
 };
 
 } // namespace comet

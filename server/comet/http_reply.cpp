@@ -32,6 +32,8 @@ std::string_view words_of(std::uint16_t status) noexcept {
         return "URI Too Long";
     case 417:
         return "Expectation Failed";
+    case 426:
+        return "Upgrade Required";
     case 429:
         return "Too Many Channels";
     case 431:

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // The comet server: pushes messages to browsers over HTTP. icomet's, on Millipede.
 #include "admin.hpp"
+#include "command_executor.hpp"
 #include "figures.hpp"
+#include "framed_clients.hpp"
 #include "front.hpp"
 #include "local_hub.hpp"
 #include "pid_file.hpp"
@@ -30,6 +32,7 @@ void attach(port::service& listener, port& handlers) {
     });
     listener.on_message_timeout(
         [&](http_connection& connection, error_code const&) { handlers.timed_out(connection); });
+    listener.on_drain([&](http_connection& connection, auto) { handlers.drained(connection); });
     listener.on_close(
         [&](http_connection& connection, error_code const&) { handlers.ended(connection); });
 }
@@ -47,12 +50,21 @@ int serve(comet_settings const& settings, std::function<comet_settings()> const&
     tally counters{server.worker_count()};
     local_hub channels{server, settings.channels, counters};
     auto& admins = server.listen<subscriber>(http_codec{settings.http}, settings.admin);
-    front for_subscribers{
-        channels, counters, settings.channels, settings.cross_origin, settings.front_publishes,
-        server};
+    command_executor commands{channels, settings.channels, server};
+    front for_subscribers{channels,
+                          counters,
+                          server,
+                          commands,
+                          {.channels = settings.channels,
+                           .pages = settings.cross_origin,
+                           .publishes = settings.front_publishes,
+                           .websocket_message_max = settings.http.websocket_message_max}};
     admin for_publishers{channels, counters, settings.channels, settings.gate, admins};
     attach(server, for_subscribers);
     attach(admins, for_publishers);
+    framed_clients over_tcp{channels, counters, commands, settings.channels, settings.gate};
+    if (settings.framed)
+        over_tcp.serve(server.listen<subscriber>(millipede::frame_codec{}, *settings.framed));
     program_admin ops{server, settings.ops, "millipede-comet", MILLIPEDE_VERSION};
     add_figures(ops, counters, channels);
 

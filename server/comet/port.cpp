@@ -42,6 +42,10 @@ void port::received(http_connection& connection, http_request const& request) {
         connection->behind = true;
         connection.pause_receiving();
         break;
+    case http_request::kind::frame:
+    case http_request::kind::bad_frame:
+        serve_frame(connection, request);
+        break;
     case http_request::kind::refused:
         count(connection, counted::refused_requests);
         reply(connection, error_page(request.status), request.terms);

@@ -40,6 +40,8 @@ class port {
     void received(http_connection& connection, http_request const& request);
     /// A request is not whole in its time; the connection ends.
     void timed_out(http_connection& connection);
+    /// The server stops, and with it the connection, behind what is sent here.
+    virtual void drained(http_connection&) {}
     /// A connection has ended.
     void ended(http_connection& connection);
 
@@ -65,6 +67,8 @@ class port {
     /// A request, whose decoded path is `path`.
     virtual void serve(http_connection& connection, http_request const& request,
                        std::string const& path) = 0;
+    /// What came on a WebSocket: of kind `frame` or `bad_frame`.
+    virtual void serve_frame(http_connection&, http_request const&) {}
     /// OPTIONS, of any path. Unless said otherwise: a method that is not served.
     virtual void serve_options(http_connection& connection, http_request const& request);
 

@@ -102,6 +102,7 @@ void add_http_settings(settings_table& table, comet::http_codec::limits& http) {
     };
     bytes("head-max", "a request's line and fields", http.head_max, 256);
     bytes("body-max", "a request's body", http.body_max, 0);
+    bytes("websocket-message-max", "a WebSocket's message", http.websocket_message_max, 125);
 }
 
 void add_gate_settings(settings_table& table, comet_settings& settings) {
@@ -110,6 +111,11 @@ void add_gate_settings(settings_table& table, comet_settings& settings) {
              millipede::parse_listen_address(text);
              settings.admin = text;
          }});
+    table.add({"listen", "ADDR:PORT", "where to speak framed TCP; not unless told",
+               [&](std::string const& text) {
+                   millipede::parse_listen_address(text);
+                   settings.framed = text;
+               }});
     // icomet's file may have rules, too; those of a stronger source replace them, of each kind.
     table.add({"admin-allow", "ADDR", "who may publish: an IPv4 address, the beginning of one, all",
                [&](std::string const& text) { settings.gate.allow(text); },

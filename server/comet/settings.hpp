@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct comet_settings {
         .keepalive_probes = 4,
     };
     millipede::listen_options admin{"127.0.0.1:8000"};
+    std::optional<millipede::listen_options> framed{}; ///< Null: no framed TCP.
     comet::channel_limits channels{};
     comet::http_codec::limits http{};
     comet::address_gate gate{};

@@ -25,6 +25,8 @@ struct subscriber : subscription, http_exchange {
         std::string callback{}; ///< Of JSONP; empty: none.
         std::string user{};     ///< Whose it says it is, in UTF-8; empty: it does not.
         std::vector<std::unique_ptr<further_subscription>> others{};
+        /// Of a WebSocket's message of which more is to come; null: there is none.
+        std::unique_ptr<std::string> pieces{};
     };
 
     transport how = transport::poll;
@@ -41,6 +43,11 @@ struct subscriber : subscription, http_exchange {
     extras& obtain_more() {
         if (!more) more = std::make_unique<extras>();
         return *more;
+    }
+
+    /// Gives back what nothing is in any more.
+    void drop_empty_extras() noexcept {
+        if (more && more->callback.empty() && more->others.empty() && !more->pieces) more.reset();
     }
 
     /// Calls `f(subscription&)` for each that is used. `f` must not release any.

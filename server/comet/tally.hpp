@@ -29,6 +29,8 @@ enum class counted : std::uint8_t {
     publish_refused,  ///< Messages refused, as too much waits for a worker: status 503.
     delivered,        ///< Messages given to subscribers.
     noops,            ///< Subscribers told that there was nothing.
+    websockets,       ///< WebSockets that have begun.
+    bad_commands,     ///< WebSockets and framed connections ended for what they sent.
     count,            ///< How many these are.
 };
 
@@ -79,7 +81,9 @@ class tally {
          {"published", "messages taken from publishers"},
          {"publish_refused", "messages refused because too much waits for a worker: status 503"},
          {"delivered", "messages given to subscribers"},
-         {"noops", "times that a subscriber was told that there was nothing"}}};
+         {"noops", "times that a subscriber was told that there was nothing"},
+         {"websockets", "WebSockets that have begun"},
+         {"bad_commands", "WebSockets and framed connections ended for what they sent"}}};
 
   private:
     struct alignas(64) row { // two workers never share a cache line

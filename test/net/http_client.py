@@ -136,11 +136,12 @@ class CometServer(Server):
         # Clients that stay at the end of a test are not waited for.
         defaults = {"listen": None, "report_every": None, "front": "127.0.0.1:0",
                     "admin": "127.0.0.1:0", "linger_timeout": "100ms"}
+        self._places = 3 if options.get("listen") else 2
         super().__init__(name=name, **{**defaults, **options})
-        self.front, self.admin = self.addresses
+        self.front, self.admin, *self.framed = self.addresses  # framed TCP, if it is on
 
     def _wait_ready(self, endpoints):
-        return super()._wait_ready(2)
+        return super()._wait_ready(self._places)
 
     def counts(self):
         """The counters of the line that begins with 'comet:', once it has ended."""
