@@ -220,7 +220,7 @@ void admin::presence(http_connection& connection, http_request const& request) {
         text.append("],\"anonymous\":").append(std::to_string(roll.anonymous)).append("}\n");
         answer(page(json, std::move(text)));
     });
-    unless_asked(asked, connection, request);
+    unless_asked(asked, connection, bare(503), request);
 }
 
 } // namespace comet
