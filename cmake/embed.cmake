@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
-# Makes C++ of files: cmake -D OUTPUT=page_files.cpp -D FOLDER=... -D "FILES=a.html;b.js" -P embed.cmake
-# `page_files()` has them then, with their content types, in the order of FILES.
+# Makes C++ of files: cmake -D OUTPUT=page_files.cpp -D FOLDER=... -D "FILES=a.html;b.js"
+#   -D STRUCTURE=space::page_file -D HEADER=page_file.hpp -P embed.cmake
+# `page_files()` has them then, with their content types, in the order of FILES. (embedding.cmake)
 set(types_html "text/html; charset=utf-8")
 set(types_js "text/javascript; charset=utf-8")
 set(types_css "text/css; charset=utf-8")
@@ -11,6 +12,8 @@ set(types_json "application/json")
 set(types_txt "text/plain; charset=utf-8")
 set(types_woff2 "font/woff2")
 
+string(REGEX REPLACE "::[^:]*$" "" namespace "${STRUCTURE}")
+string(REGEX REPLACE "^.*::" "" structure "${STRUCTURE}")
 set(arrays "")
 set(rows "")
 set(number 0)
@@ -27,18 +30,18 @@ foreach(name IN LISTS FILES)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${bytes}")
   # The zero is not part of it, but an array without elements is no C++.
   string(APPEND arrays "constexpr char bytes_${number}[] = {\n${bytes}'\\0'};\n")
-  string(APPEND rows "    page_file{\"${name}\", \"${types_${ending}}\", \"\\\"${hash}\\\"\",\n"
+  string(APPEND rows "    ${structure}{\"${name}\", \"${types_${ending}}\", \"\\\"${hash}\\\"\",\n"
                      "              {bytes_${number}, sizeof bytes_${number} - 1}},\n")
   math(EXPR number "${number} + 1")
 endforeach()
 
 file(WRITE "${OUTPUT}.new" "// SPDX-License-Identifier: BSL-1.0
 // Made by cmake/embed.cmake.
-#include <millipede/admin/page_files.hpp>
+#include <${HEADER}>
 
 #include <array>
 
-namespace millipede::detail {
+namespace ${namespace} {
 namespace {
 
 ${arrays}
@@ -47,10 +50,10 @@ ${rows}};
 
 } // namespace
 
-std::span<page_file const> page_files() noexcept {
+std::span<${structure} const> ${structure}s() noexcept {
     return files;
 }
 
-} // namespace millipede::detail
+} // namespace ${namespace}
 ")
 file(RENAME "${OUTPUT}.new" "${OUTPUT}")

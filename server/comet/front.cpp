@@ -36,6 +36,7 @@ front::front(hub& channels, tally& counters, service& own, command_executor& com
     : port{channels, counters, own, wanted.pages.fields()},
       limits_{wanted.channels},
       cors_{std::move(wanted.pages)},
+      with_web_{wanted.with_web},
       websockets_{*this,
                   channels,
                   commands,
@@ -60,6 +61,8 @@ void front::serve(http_connection& connection, http_request const& request,
         ping(connection, request);
     else if (publishing_ && (path == "/push" || path == "/pub"))
         publishing_->publish(connection, request, path == "/pub");
+    else if (auto const* file = with_web_ ? web_file_at(path) : nullptr)
+        show(connection, request, *file);
     else
         reply_not_found(connection, request);
 }
@@ -97,6 +100,15 @@ void front::subscribe(http_connection& connection, http_request const& request, 
         who.more.reset();
         return reply(connection, {.status = 503}, request.terms);
     }
+}
+
+void front::show(http_connection& connection, http_request const& request,
+                 embedded_file const& file) {
+    auto answer = web_reply(request, file);
+    if (answer.status == 405) count(connection, counted::wrong_methods);
+    auto terms = request.terms;
+    terms.bodiless = terms.bodiless || answer.status == 304;
+    reply(connection, answer, terms);
 }
 
 void front::ping(http_connection& connection, http_request const& request) {

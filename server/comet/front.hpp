@@ -5,6 +5,7 @@
 #include "limits.hpp"
 #include "port.hpp"
 #include "publishing.hpp"
+#include "web_files.hpp"
 #include "websockets.hpp"
 
 #include <optional>
@@ -13,13 +14,14 @@
 namespace comet {
 
 /// The port for subscribers: /sub, /poll, /stream, /sse, /iframe, /ws, /ping; and /push and /pub,
-/// if whoever reaches it may publish.
+/// if whoever reaches it may publish; and the files that browsers need, if they are wanted.
 class front final : public port {
   public:
     struct settings {
         channel_limits channels{};
         cors pages{};
         bool publishes = false; ///< Whoever reaches it may publish.
+        bool with_web = false;  ///< It serves the files that browsers need.
         std::size_t websocket_message_max = 65'536;
     };
 
@@ -37,11 +39,13 @@ class front final : public port {
         websockets_.take(connection, request);
     }
     void subscribe(http_connection& connection, http_request const& request, transport how);
+    void show(http_connection& connection, http_request const& request, embedded_file const& file);
     void ping(http_connection& connection, http_request const& request);
 
     channel_limits limits_;
     cors cors_;
     std::optional<publishing> publishing_; // null: nobody may
+    bool with_web_;
     websockets websockets_;
 };
 

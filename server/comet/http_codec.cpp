@@ -111,6 +111,8 @@ class request_reader final : public http::basic_parser<true> {
             has_length_ = true;
         } else if (name == http::field::content_type) {
             request_.is_json = names_json(view_of(value));
+        } else if (name == http::field::if_none_match) {
+            request_.if_none_match = view_of(value);
         } else if (name == http::field::expect) {
             if (iequals(value, "100-continue"))
                 expects_continue_ = version_ >= 11;

@@ -14,6 +14,8 @@ std::string_view words_of(std::uint16_t status) noexcept {
         return "OK";
     case 204:
         return "No Content";
+    case 304:
+        return "Not Modified";
     case 400:
         return "Bad Request";
     case 401:

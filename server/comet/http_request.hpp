@@ -39,6 +39,7 @@ struct http_request {
     std::string_view path;          ///< Still percent-encoded, without the query.
     std::string_view query;         ///< Behind the first '?', without it.
     std::string_view last_event_id; ///< The field of that name; empty: none.
+    std::string_view if_none_match; ///< The same.
     bool is_json = false;           ///< The body's type is application/json.
     std::string_view plain_body;
     std::string joined_body; ///< A body that came in chunks, put together.

@@ -58,6 +58,7 @@ int serve(comet_settings const& settings, std::function<comet_settings()> const&
                           {.channels = settings.channels,
                            .pages = settings.cross_origin,
                            .publishes = settings.front_publishes,
+                           .with_web = settings.web,
                            .websocket_message_max = settings.http.websocket_message_max}};
     admin for_publishers{channels, counters, settings.channels, settings.gate, admins};
     attach(server, for_subscribers);

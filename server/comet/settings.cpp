@@ -131,6 +131,12 @@ void add_publisher_settings(settings_table& table, comet_settings& settings) {
     table.add({"cors-origin", "ORIGIN",
                "whose pages may read the front port: *, an origin, none [*]",
                [&](std::string const& text) { settings.cross_origin = comet::cors{text}; }});
+    table.add({"web", "on|off", "serve browsers a client and its pages at the front port [off]",
+               [&](std::string const& text) {
+                   if (text != "on" && text != "off")
+                       throw std::invalid_argument{"'" + text + "' is neither on nor off"};
+                   settings.web = text == "on";
+               }});
 }
 
 // Of all that has been added so far; the stronger source is heard last.

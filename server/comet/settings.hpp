@@ -35,6 +35,7 @@ struct comet_settings {
     comet::address_gate gate{};
     comet::cors cross_origin{};
     bool front_publishes = false;        ///< The front port takes /push and /pub, too.
+    bool web = false;                    ///< It serves the files that browsers need.
     admin_settings ops{.option = "ops"}; ///< icomet's admin port is for publishers.
     /// What was said of the server's own settings, to be compared: by the options' names, as it
     /// was written; of those that may stand several times all, with commas between.
