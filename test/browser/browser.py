@@ -20,7 +20,7 @@ from playwright.sync_api import expect, sync_playwright
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("MILLIPEDE_CHROMIUM", "/usr/bin/chromium")
 SHOTS = Path(os.environ.get("MILLIPEDE_SHOTS") or REPOSITORY / "build" / "browser")
-DEADLINE = 60.0  # seconds; waited for in full only when something is broken
+DEADLINE = float(os.environ.get("MILLIPEDE_BROWSER_DEADLINE", "60"))  # seconds; waited for in full only when something is broken
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
          "--disable-component-update", "--disable-dev-shm-usage", "--no-first-run",
          "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"]
@@ -48,26 +48,34 @@ class BrowserTest(unittest.TestCase):
 
     def setUp(self):
         self.pages = []
-        self.complaints = []  # what browsers said in this test
+        type(self).complaints = []  # what browsers said in this test
         self.expected = []  # regular expressions of complaints that belong to the test
         self.addCleanup(self._close)
 
-    def open(self, address, *, clock=False, **context):
+    def open(self, address, *, clock=False, script=None, lasts=False, **context):
         """A new page at that address. With a clock it can be told that time has passed
-        (let_pass); further words go to Playwright's new_context."""
+        (let_pass); a script runs before any of its own; one that lasts is there until the
+        class is done; further words go to Playwright's new_context."""
         context.setdefault("viewport", DESKTOP)
         browsing = self.chromium.new_context(**context)
-        self.addCleanup(browsing.close)
+        (self.addClassCleanup if lasts else self.addCleanup)(browsing.close)
         browsing.set_default_timeout(DEADLINE * 1000)
         page = browsing.new_page()
         page.on("console", lambda message: message.type in ("error", "warning") and
-                self.complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
+                self.complain(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.complain(f"exception: {error}"))
         if clock:
             page.clock.install()
+        if script:
+            page.add_init_script(script)
         self.pages.append(page)
         page.goto(address)
         return page
+
+    @classmethod
+    def complain(cls, text):
+        """Notes what a browser said."""
+        cls.complaints.append(text)
 
     def let_pass(self, page, seconds):
         """Has the page's clock (open(..., clock=True)) go forward, and stand still from then on:
