@@ -30,6 +30,7 @@ Measures servers, each by the same questions. Commands:
   scale       CPU per request from 100 to 15,000 connections; start-up by pool size
   fairness    what a flood by one client does to the others
   broadcast   what broadcasts to 10,000 do to the others on their worker
+  fanout      one message to 15,000 subscribers: comet server, nginx with nchan, evhttp
   log-cost    connections per second with the log at info and without it
   workers     one worker against two
   reuse       memory while all connections are dropped and reopened again and again
@@ -41,11 +42,11 @@ def names(text):
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def at_least(lowest, kind):
+def at_least(lowest, kind, highest=3600):
     def parse(text):
         value = kind(text)
-        if not lowest <= value <= 3600:
-            raise argparse.ArgumentTypeError(f"{text}: use {lowest} to 3600")
+        if not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(f"{text}: use {lowest} to {highest}")
         return value
     parse.__name__ = "number"
     return parse
@@ -63,12 +64,14 @@ def parsed(arguments):
                         help="further subjects; repeatable")
     parser.add_argument("--subjects", type=names, default=[], metavar="A,B", help="only these")
     parser.add_argument("--questions", type=names, default=[], metavar="A,B",
-                        help="compare, exact, scale, fairness, broadcast: only these; echo means "
+                        help="compare, exact, scale, fairness, broadcast, fanout: only these; echo means "
                         "all echo-...")
     parser.add_argument("--rounds", type=at_least(1, int), metavar="N",
                         help="repetitions (each command has its own default)")
     parser.add_argument("--seconds", type=at_least(0.1, float), metavar="S",
                         help="length of one timed run (2)")
+    parser.add_argument("--subscribers", type=at_least(1, int, 1_000_000), metavar="N",
+                        help="fanout: of the channel (15000)")
     parser.add_argument("--quick", action="store_true",
                         help="one round, 0.3 s, small counts: it works, but measures nothing")
     parser.add_argument("--top", type=at_least(1, int), default=0, metavar="N",
@@ -82,11 +85,15 @@ def parsed(arguments):
 def bench_of(arguments):
     """What to measure with, by the command line."""
     check_binaries(arguments.bin)
-    known = subjects.load([HERE / "subjects.conf", *arguments.manifest])
-    chosen = present(subjects.select(known, arguments.subjects), arguments.bin)
+    if hasattr(ALL[arguments.command], "present"):  # subjects of its own
+        chosen = ALL[arguments.command].present(arguments.subjects, arguments.bin)
+    else:
+        known = subjects.load([HERE / "subjects.conf", *arguments.manifest])
+        chosen = present(subjects.select(known, arguments.subjects), arguments.bin)
     return Bench(Options(binaries=arguments.bin, rounds=arguments.rounds, quick=arguments.quick,
                          seconds=arguments.seconds or (0.3 if arguments.quick else 2.0),
-                         questions=arguments.questions, top=arguments.top), chosen)
+                         questions=arguments.questions, top=arguments.top,
+                         subscribers=arguments.subscribers), chosen)
 
 
 def check_questions(bench, command):

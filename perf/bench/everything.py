@@ -9,13 +9,15 @@ from compare import Compare
 from exact import Exact
 from failure import Failure, Misuse
 from fairness import Fairness
+from fanout import Fanout
 from log_cost import LogCost
 from reuse import Reuse
 from scale import Scale
 from workers import Workers
 
 COMMANDS = {"compare": Compare, "exact": Exact, "scale": Scale, "fairness": Fairness,
-            "broadcast": Broadcast, "log-cost": LogCost, "workers": Workers, "reuse": Reuse}
+            "broadcast": Broadcast, "fanout": Fanout, "log-cost": LogCost, "workers": Workers,
+            "reuse": Reuse}
 
 
 class Everything:

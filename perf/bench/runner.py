@@ -24,6 +24,7 @@ class Options:
     quick: bool = False
     questions: typing.List[str] = dataclasses.field(default_factory=list)
     top: int = 0
+    subscribers: typing.Optional[int] = None  # None: the command's own number
 
     def rounds_or(self, usual):
         if self.rounds:

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "conductor.hpp"
 
+#include "mark.hpp"
 #include "quantity.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <ctime>
 #include <stdexcept>
 #include <string>
@@ -23,17 +23,6 @@ namespace {
 
 // How long the workers may take for closing before they are taken for stuck.
 constexpr std::int64_t closing_ns_max = 20 * second_ns;
-
-// The machine-readable lines of --settle and --marks; whoever reads them acts on each at once.
-void announce(std::string const& what, std::optional<std::uint64_t> count = {}) {
-    timespec time{};
-    ::clock_gettime(CLOCK_REALTIME, &time);
-    std::printf("%s %lld.%06ld", what.c_str(), static_cast<long long>(time.tv_sec),
-                time.tv_nsec / 1000);
-    if (count) std::printf(" %llu", static_cast<unsigned long long>(*count));
-    std::printf("\n");
-    std::fflush(stdout);
-}
 
 double seconds_between(std::int64_t begin_ns, std::int64_t end_ns) {
     return static_cast<double>(end_ns - begin_ns) / 1e9;

@@ -17,6 +17,7 @@ std::uint64_t operations_while_running(run_mode mode, run_result const& result) 
         return result.opened_while_running + result.replies_while_running;
     case run_mode::echo:
     case run_mode::hold:
+    case run_mode::subscribe:
         break;
     }
     return result.replies_while_running;

@@ -6,13 +6,15 @@ namespace load {
 namespace {
 
 constexpr char const* introduction =
-    R"(millipede-load MODE HOST:PORT [options]: load for servers of the framed protocol
+    R"(millipede-load MODE HOST:PORT [options]: load for servers of the framed protocol, and
+subscribers for comet servers
 
 Modes:
-  hold    open and log in N connections, hold them, close them
-  echo    requests that the server echoes, closed loop, or open loop with --rate
-  rate    connect, log in, read the reply, close; over and over
-  churn   hold N; each second drop K random ones, open K new, echo on M others
+  hold       open and log in N connections, hold them, close them
+  echo       requests that the server echoes, closed loop, or open loop with --rate
+  rate       connect, log in, read the reply, close; over and over
+  churn      hold N; each second drop K random ones, open K new, echo on M others
+  subscribe  N HTTP requests that wait for messages; who has got a whole reply asks again
 
 )";
 

@@ -2,6 +2,7 @@
 #include "conductor.hpp"
 #include "options.hpp"
 #include "report.hpp"
+#include "subscribe.hpp"
 
 #include <cstdio>
 #include <exception>
@@ -20,7 +21,23 @@ int complain(char const* what) {
     return status_usage;
 }
 
+int subscribe(load::options const& settings) {
+    load::subscribe_run run{settings};
+    load::subscribe_result result;
+    run.run(result);
+    auto const text_out = settings.marks ? stderr : stdout;
+    if (settings.json)
+        std::printf("%s\n", load::as_json(settings, result).c_str());
+    else
+        std::fputs(load::as_text(settings, result).c_str(), text_out);
+    std::fflush(stdout);
+    auto const reason = load::failure_reason(settings, result);
+    if (!reason.empty()) std::fprintf(stderr, "millipede-load: failed: %s\n", reason.c_str());
+    return reason.empty() ? status_success : status_failure;
+}
+
 int run(load::options const& settings) {
+    if (settings.mode == load::run_mode::subscribe) return subscribe(settings);
     load::run_result result;
     load::conductor conductor{settings};
     conductor.run(result);

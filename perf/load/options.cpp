@@ -6,6 +6,8 @@
 #include "help.hpp"
 #include "observed_process.hpp"
 #include "quantity.hpp"
+#include "request_template.hpp"
+#include "text_counter.hpp"
 
 #include <boost/program_options.hpp>
 
@@ -22,7 +24,8 @@ namespace po = boost::program_options;
 namespace load {
 
 std::string_view name(run_mode mode) {
-    static constexpr std::array<std::string_view, 4> names{"hold", "echo", "rate", "churn"};
+    static constexpr std::array<std::string_view, 5> names{"hold", "echo", "rate", "churn",
+                                                          "subscribe"};
     return names[static_cast<std::size_t>(mode)];
 }
 
@@ -61,6 +64,10 @@ class reader {
 
     bool has(char const* option) const { return given_.count(option) != 0; }
     std::string text(char const* option) const { return given_[option].as<std::string>(); }
+
+    std::vector<std::string> texts(char const* option) const {
+        return given_[option].as<std::vector<std::string>>();
+    }
 
     template <typename Integer>
     void integer(char const* option, Integer& value, std::uint64_t low, std::uint64_t high) const {
@@ -120,6 +127,17 @@ po::options_description described_options() {
         "settle", "churn: bursts with quiet between them, reported line by line")(
         "sample", text("M"), "hold: each second one echo on M random connections (0)")(
         "close", text("HOW"), "rst, fin, mixed; hold, echo: none, the kernel does (rst)");
+    po::options_description subscribe{"Mode subscribe", 100, 60};
+    subscribe.add_options()(
+        "path", text("PATH"),
+        "{n}: a channel's number, {seq}: the next message's (/sub?cname=c{n}&seq={seq})")(
+        "channels", text("C"), "{n} is one of 0 to C - 1 (1)")(
+        "first-sequence", text("N"), "{seq} of the first request (1)")(
+        "field", po::value<std::vector<std::string>>()->value_name("'NAME: VALUE'"),
+        "of requests; repeatable")("count", text("TEXT"),
+                                   "stands once in each message (\"type\":\"data\")")(
+        "messages", text("M"), "end once everybody has had M messages (0: after the duration)")(
+        "opened-by", text("WHAT"), "it counts as open with the reply's head, or its request (head)");
     po::options_description pace{"Pace and machine", 100, 60};
     pace.add_options()("open-rate", text("R"),
                        "connections opened per second (0: as fast as possible)")(
@@ -145,7 +163,7 @@ po::options_description described_options() {
         "progress", "one updating line on standard error (default on a terminal)")(
         "no-progress", "never")("help", "print this text")("version", "print the version");
     po::options_description all;
-    all.add(load).add(pace).add(protocol).add(output);
+    all.add(load).add(subscribe).add(pace).add(protocol).add(output);
     return all;
 }
 // clang-format on
@@ -170,9 +188,10 @@ po::variables_map parse(po::options_description const& described, int argument_c
 }
 
 run_mode parse_mode(std::string const& text) {
-    for (auto const mode : {run_mode::hold, run_mode::echo, run_mode::rate, run_mode::churn})
+    for (auto const mode : {run_mode::hold, run_mode::echo, run_mode::rate, run_mode::churn,
+                            run_mode::subscribe})
         if (text == name(mode)) return mode;
-    refuse("mode '" + text + "' is not hold, echo, rate or churn");
+    refuse("mode '" + text + "' is not hold, echo, rate, churn or subscribe");
 }
 
 // An option that the mode would silently ignore is a measurement of something else.
@@ -182,7 +201,7 @@ void refuse_foreign_options(reader const& given, run_mode mode) {
         std::string_view modes;
     };
     static constexpr rule rules[] = {
-        {"connections", "hold echo churn"},
+        {"connections", "hold echo churn subscribe"},
         {"rate", "echo rate"},
         {"size", "hold echo churn"},
         {"depth", "echo"},
@@ -194,7 +213,21 @@ void refuse_foreign_options(reader const& given, run_mode mode) {
         {"sample", "hold"},
         {"requests", "echo rate"},
         {"command", "hold echo churn"},
-        {"open-rate", "hold echo churn"},
+        {"open-rate", "hold echo churn subscribe"},
+        {"path", "subscribe"},
+        {"field", "subscribe"},
+        {"count", "subscribe"},
+        {"channels", "subscribe"},
+        {"first-sequence", "subscribe"},
+        {"messages", "subscribe"},
+        {"opened-by", "subscribe"},
+        {"observe", "hold echo rate churn"},
+        {"codec", "hold echo rate churn"},
+        {"magic", "hold echo rate churn"},
+        {"login-command", "hold echo rate churn"},
+        {"login-uid-base", "hold echo rate churn"},
+        {"drain", "hold echo rate churn"},
+        {"seed", "hold echo rate churn"},
     };
     for (auto const& rule : rules)
         if (given.has(rule.option) && rule.modes.find(name(mode)) == std::string_view::npos)
@@ -210,12 +243,31 @@ void refuse_contradictions(reader const& given, options const& settings) {
             if (given.has(option))
                 refuse(named(option) + "has no meaning in mode hold without --sample");
     if (settings.closing == close_kind::none && settings.mode != run_mode::hold &&
-        settings.mode != run_mode::echo)
+        settings.mode != run_mode::echo && settings.mode != run_mode::subscribe)
         refuse("--close: none has no meaning in mode " + std::string{name(settings.mode)});
     if (settings.codec != codec_kind::raw) return;
     for (auto const option :
          {"login", "no-login", "magic", "command", "login-command", "login-uid-base"})
         if (given.has(option)) refuse(named(option) + "has no meaning with --codec raw");
+}
+
+void read_subscribe_values(reader const& given, options& settings) {
+    given.integer("channels", settings.channels, 1, 100'000'000);
+    given.integer("first-sequence", settings.first_sequence, 0, INT32_MAX);
+    given.integer("messages", settings.messages, 1, INT32_MAX);
+    if (given.has("path")) settings.path = given.text("path");
+    if (given.has("count")) settings.counted = given.text("count");
+    if (given.has("field")) settings.fields = given.texts("field");
+    if (given.has("opened-by")) {
+        settings.awaits_head = given.text("opened-by") == "head";
+        if (!settings.awaits_head && given.text("opened-by") != "request")
+            refuse(named("opened-by") + "'" + given.text("opened-by") + "' is not head or request");
+    }
+    explained("count", [&] { return text_counter{settings.counted}; });
+    explained("path", [&] { return request_template{settings.path, settings.server.text, {}}; });
+    explained("field", [&] {
+        return request_template{settings.path, settings.server.text, settings.fields};
+    });
 }
 
 void read_values(reader const& given, options& settings) {
@@ -248,6 +300,7 @@ void read_values(reader const& given, options& settings) {
                                               : settings.duration + std::chrono::seconds{60};
     given.duration("deadline", settings.deadline);
     given.closing(settings.closing);
+    read_subscribe_values(given, settings);
     settings.settle = given.has("settle");
     settings.marks = given.has("marks");
     settings.json = given.has("json");

@@ -6,11 +6,13 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace load {
 
-enum class run_mode { hold, echo, rate, churn };
+enum class run_mode { hold, echo, rate, churn, subscribe };
 std::string_view name(run_mode mode);
 
 // none: closed by the kernel, when the process has ended.
@@ -54,6 +56,15 @@ struct options {
     std::uint16_t command = 0x6102;
     std::uint16_t login_command = 0x6101;
     std::uint16_t login_uid_base = 1;
+
+    // Of mode subscribe.
+    std::string path{"/sub?cname=c{n}&seq={seq}"};
+    std::string counted{"\"type\":\"data\""}; // stands once in each message
+    std::vector<std::string> fields;          // of requests, lines without their ends
+    std::uint32_t channels = 1;               // {n} is one of 0 to this
+    std::uint32_t first_sequence = 1;
+    std::uint64_t messages = 0; // end once everybody has had so many; 0: after the duration
+    bool awaits_head = true;    // else a connection counts as open when it has asked
 
     int observed = 0; // a process's id; 0: none
     bool marks = false;

@@ -20,6 +20,7 @@ std::unique_ptr<scenario> make_scenario(engine& machine, options const& settings
     case run_mode::churn:
         return make_churn(machine, settings, share);
     case run_mode::hold:
+    case run_mode::subscribe: // has no engine
         break;
     }
     return make_hold(machine, settings, share);
