@@ -24,7 +24,7 @@ SPARE = 1_000  # connections beyond the subscribers
 
 Usage = collections.namedtuple("Usage", "user_ms system_ms")
 
-# Buffers and limits are those of the others; what is logged or cut off at a time limit is not.
+# Buffers are those of the others. Of its connections a sixteenth must stay free, else it ends some.
 NGINX_CONF = """
 daemon off;
 {user}
@@ -44,14 +44,13 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     nchan_shared_memory_size 512M;
-    nchan_message_buffer_length 10;
-    nchan_message_timeout 1h;
-    nchan_subscriber_timeout 0;
-    nchan_websocket_ping_interval 0;
-    nchan_subscriber_first_message newest;
     server {{
         listen {address}:{port} backlog=4096;
         tcp_nodelay on;
+        nchan_subscriber_first_message newest;
+        nchan_subscriber_timeout 0;
+        nchan_message_timeout 1h;
+        nchan_message_buffer_length 10;
         location = /push {{ nchan_publisher; nchan_channel_id $arg_cname; }}
         location = /sub {{ nchan_subscriber longpoll; nchan_channel_id $arg_cname; }}
         location = /stream {{ nchan_subscriber http-chunked; nchan_channel_id $arg_cname; }}
@@ -130,7 +129,7 @@ class Nchan:
         port = free_port()
         pathlib.Path(folder, "port").write_text(str(port))
         conf = NGINX_CONF.format(folder=folder, port=port, address=ADDRESS, module=NCHAN_MODULE,
-                                 descriptors=count + SPARE,
+                                 descriptors=max(count * 5 // 4, 1_000),
                                  user="user root;" if os.geteuid() == 0 else "")
         pathlib.Path(folder, "nginx.conf").write_text(conf)
         return [shutil.which("nginx", path=path_with_sbin()), "-p", folder, "-c",
