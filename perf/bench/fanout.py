@@ -23,6 +23,7 @@ WARM_UP = 2  # publications before those
 CONTENT = "x" * 40
 OPEN_SECONDS = 60
 ROUND_SECONDS = 30
+SPIN = "20ms"  # so long a subscriber's thread stays awake: the server need not wake it each time
 SETTLE_SECONDS = 0.3  # with all subscribers back the server's last work is done by then
 TITLES = {"poll": "Long-polls (each asks again after each message)", "stream": "Streams in chunks",
           "sse": "Event streams"}
@@ -34,7 +35,7 @@ class Audience:
     def __init__(self, bench, server, question, count):
         way = server.subject.ways[question]
         self.load = Load(server, bench.options.binaries, "subscribe", core=bench.load_core,
-                         seconds=3600, connections=count, marks=True, **way)
+                         seconds=3600, connections=count, marks=True, spin=SPIN, **way)
         self.server, self.count = server, count
         try:
             self.load.wait_running(OPEN_SECONDS)

@@ -164,12 +164,16 @@ std::int64_t crowd::ask_again(std::int64_t now_ns) {
 
 bool crowd::wait(std::int64_t until_ns) {
     std::array<epoll_event, events_max> events; // not cleared: 6 KiB for every turn
-    auto const left_ns = std::max<std::int64_t>(until_ns == never_ns ? 0 : until_ns - now_ns(), 0);
+    auto const now = now_ns();
+    // Who sleeps is woken at the sender's expense: that is not the server's to pay.
+    if (now < awake_until_ns_) until_ns = now;
+    auto const left_ns = std::max<std::int64_t>(until_ns == never_ns ? 0 : until_ns - now, 0);
     timespec const timeout{.tv_sec = static_cast<time_t>(left_ns / second_ns),
                            .tv_nsec = static_cast<long>(left_ns % second_ns)};
     auto const count = ::epoll_pwait2(epoll_, events.data(), events_max,
                                       until_ns == never_ns ? nullptr : &timeout, nullptr);
     if (count < 0 && errno != EINTR) checked(count, "epoll_pwait2");
+    if (count > 0) awake_until_ns_ = now + settings_.spin.count();
     for (int position = 0; position < count; ++position) {
         auto const& event = events[static_cast<std::size_t>(position)];
         if (event.data.u64 != wake_up_mark)

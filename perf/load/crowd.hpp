@@ -108,6 +108,7 @@ class crowd {
     std::atomic<std::int64_t> round_ended_ns_{0};
     std::atomic<bool> ending_{false};
     std::thread thread_;
+    std::int64_t awake_until_ns_ = 0;
     int epoll_ = -1;
     int wake_up_ = -1;
 };

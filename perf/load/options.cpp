@@ -137,6 +137,7 @@ po::options_description described_options() {
         "of requests; repeatable")("count", text("TEXT"),
                                    "stands once in each message (\"type\":\"data\")")(
         "messages", text("M"), "end once everybody has had M messages (0: after the duration)")(
+        "spin", text("TIME"), "do not sleep for so long after something came (0s)")(
         "opened-by", text("WHAT"), "it counts as open with the reply's head, or its request (head)");
     po::options_description pace{"Pace and machine", 100, 60};
     pace.add_options()("open-rate", text("R"),
@@ -221,6 +222,7 @@ void refuse_foreign_options(reader const& given, run_mode mode) {
         {"first-sequence", "subscribe"},
         {"messages", "subscribe"},
         {"opened-by", "subscribe"},
+        {"spin", "subscribe"},
         {"observe", "hold echo rate churn"},
         {"codec", "hold echo rate churn"},
         {"magic", "hold echo rate churn"},
@@ -255,6 +257,7 @@ void read_subscribe_values(reader const& given, options& settings) {
     given.integer("channels", settings.channels, 1, 100'000'000);
     given.integer("first-sequence", settings.first_sequence, 0, INT32_MAX);
     given.integer("messages", settings.messages, 1, INT32_MAX);
+    given.duration("spin", settings.spin);
     if (given.has("path")) settings.path = given.text("path");
     if (given.has("count")) settings.counted = given.text("count");
     if (given.has("field")) settings.fields = given.texts("field");

@@ -7,11 +7,14 @@
 namespace comet {
 namespace {
 
-// Each delivery is a system call: so many before others have their turn.
-constexpr std::uint32_t slice = 128;
+// All transports, in chunks or not, polls with and without a head; callbacks have no end.
+constexpr std::size_t framings_max = 12;
 
-// All transports, in chunks or not; callbacks have no end.
-constexpr std::size_t framings_max = 10;
+// The terms of the reply's head, when that is sent with the message.
+std::optional<reply_terms> head_of(subscriber const& to) {
+    if (is_endless(to.how) || to.is_begun) return std::nullopt;
+    return to.terms;
+}
 
 } // namespace
 
@@ -145,20 +148,24 @@ millipede::payload audiences::bytes_for(subscriber const& to, bool ends) {
     auto frame = to.frame(room_->key.serial);
     auto bare = frame;
     bare.callback = {};
+    auto head = head_of(to);
     for (auto const& each : made_)
-        if (each.frame == bare && each.ends == ends && each.callback == frame.callback)
+        if (each.frame == bare && each.ends == ends && each.head == head &&
+            each.callback == frame.callback)
             return each.bytes;
-    auto bytes = frame_event(frame, ends);
-    note({bare, std::string{frame.callback}, ends, bytes});
+    auto bytes = frame_event(frame, head, ends);
+    note({bare, std::string{frame.callback}, head, ends, bytes});
     return bytes;
 }
 
-millipede::payload audiences::frame_event(framing const& frame, bool ends) const {
+millipede::payload audiences::frame_event(framing const& frame,
+                                          std::optional<reply_terms> const& head, bool ends) const {
     auto const& event = tasks_.front().event;
     auto position = event.position();
     std::array<framed_message, 2> messages{
         {{text_of(event.object), position}, {text_of(event.next_seq), position}}};
     std::string text;
+    if (head) text = subscription_head(frame.how, *head, limits_->reply_fields);
     append_messages(text, frame, {messages.data(), event.next_seq.empty() ? 1U : 2U}, false);
     if (ends) append_end(text, frame);
     return millipede::payload{millipede::as_bytes(text)};
@@ -195,6 +202,7 @@ void audiences::send_noop(subscriber& to) {
     auto frame = to.frame(epoch);
     bool ends = !is_endless(to.how);
     std::string text;
+    if (auto head = head_of(to)) text = subscription_head(to.how, *head, limits_->reply_fields);
     append_noop(text, frame, name, to.noop);
     if (ends) append_end(text, frame);
     to.noop = following(to.noop);

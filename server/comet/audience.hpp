@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -76,6 +77,10 @@ class outlet {
 /// silence costs what it finds overdue. One thread.
 class audiences {
   public:
+    /// So many deliveries, and then others have their turn: each is a system call of some
+    /// microseconds. Polls that come back meanwhile hold up those who wait for the message.
+    static constexpr std::uint32_t slice = 1'024;
+
     audiences(channel_limits const& limits, outlet& out) noexcept : limits_{&limits}, out_{&out} {}
     audiences(audiences const&) = delete;
     audiences& operator=(audiences const&) = delete;
@@ -108,6 +113,7 @@ class audiences {
     struct framed {
         framing frame; // without its callback, which is another's
         std::string callback;
+        std::optional<reply_terms> head; // whose is sent with them
         bool ends = false;
         millipede::payload bytes{};
     };
@@ -128,7 +134,8 @@ class audiences {
     void heard(subscriber& who) noexcept;
     void drop_if_empty(audience& room);
     millipede::payload bytes_for(subscriber const& to, bool ends);
-    millipede::payload frame_event(framing const& frame, bool ends) const;
+    millipede::payload frame_event(framing const& frame, std::optional<reply_terms> const& head,
+                                   bool ends) const;
     void note(framed made);
 
     channel_limits const* limits_;

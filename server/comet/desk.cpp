@@ -13,6 +13,7 @@ void local_hub::desk::send(subscriber& to, millipede::payload bytes, bool may_be
 void local_hub::desk::finished(subscriber& served) {
     asking.withdraw_all(served); // of other channels
     served.busy = served.endless = served.is_begun = false;
+    served.is_known = true;
     served.more.reset();
     using connection = comet_server::connection_type;
     if (!served.terms.keep_alive)

@@ -17,6 +17,8 @@ struct reply_terms {
     bool chunked = true;    ///< HTTP/1.1: the peer understands chunks.
     bool keep_alive = true; ///< The connection goes on behind the reply.
     bool bodiless = false;  ///< HEAD: the head of the reply alone.
+
+    bool operator==(reply_terms const&) const = default;
 };
 
 /// One request, or what else the codec has to tell. The views point into the input, and are valid

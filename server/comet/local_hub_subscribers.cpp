@@ -124,12 +124,12 @@ void local_hub::carry_out(desk& here, verdict& decided) {
         return;
     }
     auto& who = which->owner();
+    if (!who.terms.chunked) who.terms.keep_alive = false; // the end of the stream is the reply's
+    // Who polls again gets the head with the message: that saves a system call for each.
+    bool waits = !is_endless(who.how) && decided.opening.messages.empty() && who.is_known;
     std::string text;
-    if (!std::exchange(who.is_begun, true)) {
-        if (!who.terms.chunked)
-            who.terms.keep_alive = false; // the end of the stream is that of the reply
+    if (!waits && !std::exchange(who.is_begun, true))
         text = subscription_head(who.how, who.terms, limits_.reply_fields);
-    }
     auto frame = who.frame(decided.key.serial);
     std::vector<framed_message> messages;
     for (auto const& each : decided.opening.messages)

@@ -31,6 +31,7 @@ struct subscriber : subscription, http_exchange {
 
     transport how = transport::poll;
     bool is_begun = false;    ///< The head of its reply has been sent.
+    bool is_known = false;    ///< It has had a whole reply before this one.
     bool is_watching = false; ///< Of presence: a connection of the admin port.
     bool is_admitted = false; ///< By the address gate.
     reply_terms terms{};

@@ -56,6 +56,7 @@ class world final : public outlet {
         auto& added = crowd.emplace_back();
         added.how = how;
         added.terms.chunked = false;
+        added.is_begun = true;
         added.from = from;
         all.join(added, here, shared("c"));
         return added;
