@@ -23,7 +23,6 @@ namespace {
 constexpr std::uint64_t wake_up_mark = ~std::uint64_t{0};
 constexpr std::uint32_t opens_per_turn = 64;
 constexpr std::uint32_t asks_per_turn = 16;
-constexpr std::int64_t silence_ns = second_ns; // who gets a reply without a message waits so long
 
 int checked(int result, char const* call) {
     if (result < 0) throw std::system_error(errno, std::generic_category(), call);
@@ -258,7 +257,7 @@ void crowd::reply_ended(std::uint32_t index) {
     one.found = 0;
     if (std::exchange(one.heard, false)) return again_.push_back(index);
     ++silent_replies_;
-    later_.push_back({index, now_ns() + silence_ns});
+    later_.push_back({index, now_ns() + settings_.retry.count()});
 }
 
 void crowd::lose(std::uint32_t index, error_kind kind, std::string_view detail) {

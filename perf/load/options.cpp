@@ -137,6 +137,7 @@ po::options_description described_options() {
         "of requests; repeatable")("count", text("TEXT"),
                                    "stands once in each message (\"type\":\"data\")")(
         "messages", text("M"), "end once everybody has had M messages (0: after the duration)")(
+        "retry", text("TIME"), "until who got a reply without a message asks again (1s)")(
         "spin", text("TIME"), "do not sleep for so long after something came (0s)")(
         "opened-by", text("WHAT"), "it counts as open with the reply's head, or its request (head)");
     po::options_description pace{"Pace and machine", 100, 60};
@@ -223,6 +224,7 @@ void refuse_foreign_options(reader const& given, run_mode mode) {
         {"messages", "subscribe"},
         {"opened-by", "subscribe"},
         {"spin", "subscribe"},
+        {"retry", "subscribe"},
         {"observe", "hold echo rate churn"},
         {"codec", "hold echo rate churn"},
         {"magic", "hold echo rate churn"},
@@ -258,6 +260,7 @@ void read_subscribe_values(reader const& given, options& settings) {
     given.integer("first-sequence", settings.first_sequence, 0, INT32_MAX);
     given.integer("messages", settings.messages, 1, INT32_MAX);
     given.duration("spin", settings.spin);
+    given.duration("retry", settings.retry);
     if (given.has("path")) settings.path = given.text("path");
     if (given.has("count")) settings.counted = given.text("count");
     if (given.has("field")) settings.fields = given.texts("field");

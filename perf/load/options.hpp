@@ -64,6 +64,7 @@ struct options {
     std::uint32_t channels = 1;               // {n} is one of 0 to this
     std::uint32_t first_sequence = 1;
     std::uint64_t messages = 0; // end once everybody has had so many; 0: after the duration
+    std::chrono::nanoseconds retry{std::chrono::seconds{1}}; // behind a reply without a message
     std::chrono::nanoseconds spin{}; // so long after the last event it does not sleep
     bool awaits_head = true;    // else a connection counts as open when it has asked
 

@@ -2,8 +2,6 @@
 """What a run amounts to: its figures, and what in it is not as it should be."""
 import accounts
 
-TARGET_BYTES = 64  # user memory that a connection may cost at most,
-SESSION_BYTES = 8  # and the session that millipede-online keeps in its slot
 JUDGED_FROM = 100_000  # with fewer connections what a server takes once counts too much
 # A connection's end that connects keeps its port in these; the server's end has none of them.
 CLIENT_CACHES = ("tcp_bind_bucket", "tcp_bind2_bucket")
@@ -70,8 +68,9 @@ def machine_bytes(plan, outcome):
     return None if growth is None else growth / plan.connections
 
 
-def echoes(outcome):
-    return sum(load["results"]["replies"] for load in outcome.loads.values())
+def heard(plan, outcome):
+    """Echoes or messages, by all clients."""
+    return sum(plan.subject.heard(load) for load in outcome.loads.values())
 
 
 def figures(plan, outcome):
@@ -81,6 +80,7 @@ def figures(plan, outcome):
     caches = kernel_caches(plan, outcome)
     seconds = outcome.opening_seconds()
     return {
+        "subject": plan.subject.name,
         "connections": plan.connections,
         "online": last.online,
         "established": None if last.established is None else last.established / 2,
@@ -89,10 +89,13 @@ def figures(plan, outcome):
         "opening_seconds": seconds,
         "opened_per_second": plan.connections / seconds if seconds else None,
         "wall_seconds": outcome.seconds,
-        "echoes_verified": echoes(outcome),
+        f"{plan.subject.counted}_verified": heard(plan, outcome),
         "user_bytes_per_connection": whole,
         "user_bytes_per_connection_slope": slope,
         "server_private_bytes": last.private_bytes,
+        "server_private_bytes_after_messages":
+            outcome.observations["messages"].private_bytes if "messages" in outcome.observations
+            else None,
         "kernel_bytes_per_connection": kernel_bytes(plan, outcome),
         "kernel_bytes_per_connection_server_end":
             caches and sum(row["server_bytes_per_connection"] for row in caches),
@@ -138,10 +141,16 @@ def differences(plan, outcome):
                      f"{plan.connections:,}")
     if outcome.online_at_end not in (None, 0):
         found.append(f"online at the end: {outcome.online_at_end:,} instead of 0")
-    if echoes(outcome) < plan.sample:
-        found.append(f"echoes verified: {echoes(outcome):,}, fewer than {plan.sample:,}")
+    wanted = plan.subject.wanted(plan)
+    if heard(plan, outcome) < wanted:
+        found.append(f"{plan.subject.counted} verified: {heard(plan, outcome):,}, fewer than "
+                     f"{wanted:,}")
+    if plan.subject.counted == "messages":
+        ends = sum(plan.subject.heard_ends(load) for load in outcome.loads.values())
+        if ends != plan.subject.ended(plan):
+            found.append(f"ends of channels seen: {ends:,} instead of {plan.subject.ended(plan):,}")
     slope = user_bytes(plan, outcome)[1]
-    if plan.connections >= JUDGED_FROM and slope > TARGET_BYTES + SESSION_BYTES:
-        found.append(f"user memory: {slope:.1f} bytes a connection, more than {TARGET_BYTES} and "
-                     f"a session of {SESSION_BYTES}")
+    if plan.connections >= JUDGED_FROM and slope > plan.subject.target_bytes:
+        found.append(f"user memory: {slope:.1f} bytes a connection, more than "
+                     f"{plan.subject.target_bytes}")
     return found

@@ -7,9 +7,10 @@ import subprocess
 
 from archive import Archive
 from failure import Misuse
+from subjects import joined
 
 BUSYBOX = pathlib.Path("/bin/busybox")
-PROGRAMS = ("millipede-online", "millipede-load")
+CLIENT = "millipede-load"
 GUEST_SCRIPT = pathlib.Path(__file__).with_name("guest") / "init"
 
 
@@ -39,12 +40,21 @@ def check_busybox():
 def settings_text(plan):
     """Shell variables for guest/init."""
     lines = [f"workers={plan.workers}",
+             f"server={plan.subject.server}",
              f"per_worker={plan.per_worker()}",
              f"descriptors={plan.descriptors()}",
              f"files={2 * plan.descriptors() + 100_000}",
              f"hold_seconds={plan.hold_seconds()}"]
-    words = [f"{step.label}:{step.added}:{step.total}:{step.samples}:{plan.sources()}"
-             for step in plan.steps()]
+    lines += [f"subject={plan.subject.name}",
+              "server_words=" + shlex.quote(joined(plan.subject.server_words(plan)))]
+    for step in plan.steps():
+        words = joined(plan.subject.load_words(plan, step))
+        lines.append(f"load_words_{step.label}=" + shlex.quote(words))
+    if plan.subject.counted == "messages":
+        published, closed = plan.subject.publish_to(plan)
+        lines += ["published=" + shlex.quote(" ".join(published)),
+                  "closed=" + shlex.quote(" ".join(closed))]
+    words = [f"{step.label}:{step.added}:{step.total}:{plan.sources()}" for step in plan.steps()]
     lines.append("steps=" + shlex.quote(" ".join(words)))
     return "\n".join(lines) + "\n"
 
@@ -59,7 +69,7 @@ def write_image(path, plan, binaries):
     archive.add_file("bin/busybox", BUSYBOX.read_bytes(), executable=True)
     archive.add_file("init", GUEST_SCRIPT.read_bytes(), executable=True)
     archive.add_file("settings", settings_text(plan).encode())
-    for name in PROGRAMS:
+    for name in (plan.subject.server, CLIENT):
         archive.add_file(f"bin/{name}", (binaries / name).read_bytes(), executable=True)
         for library in libraries_of(binaries / name):
             archive.add_file(library, pathlib.Path(library).read_bytes(), executable=True)

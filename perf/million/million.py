@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""A million connections to one millipede-online, opened, logged in, counted, echoed and weighed: in
-a guest of QEMU, whose kernel sets no one's limits, or with --native as far as this machine goes."""
+"""A million connections to one server, millipede-online or millipede-comet, opened, counted, heard
+and weighed: in a guest of QEMU, whose kernel sets no one's limits, or with --native as far as this machine goes."""
 import argparse
 import contextlib
 import dataclasses
@@ -22,9 +22,10 @@ import plan as plans
 import report
 from failure import Failure, Misuse
 from guest import run_guest
-from image import PROGRAMS
+from image import CLIENT
 from native import run_native
 from progress import Progress
+from subjects import SUBJECTS
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -71,8 +72,11 @@ def parse_arguments(words):
     add("--bin", type=pathlib.Path, required=True, metavar="FOLDER", help="the programs")
     add("--connections", type=number(10, plans.CONNECTIONS_MAX), default=1_000_000, metavar="N",
         help="how many [1000000]")
+    add("--subject", choices=list(SUBJECTS), default="online",
+        help="whose they are: logged in at millipede-online, or long-polls of millipede-comet, each "
+        "on a channel of its own or all on one [online]")
     add("--sample", type=number(0, 1_000_000), default=10_000, metavar="N",
-        help="echoes verified at least, on random connections, while all are open [10000]")
+        help="online: echoes verified at least, on random connections, while all are open [10000]")
     add("--native", action="store_true", help="without a guest, as far as the limits allow")
     add("--memory", type=size, metavar="SIZE", help="of the guest [by the connections]")
     add("--processors", type=number(1, 64), default=2, metavar="N", help="of the guest [2]")
@@ -90,9 +94,11 @@ def parse_arguments(words):
 
 def check(arguments):
     """What can be checked before anything begins."""
-    for name in PROGRAMS:
+    for name in (SUBJECTS[arguments.subject].server, CLIENT):
         if not os.access(arguments.bin / name, os.X_OK):
             raise Misuse(f"no program {arguments.bin / name}: build first (./dev build release)")
+    if arguments.native and arguments.subject != "online":
+        raise Misuse("--native: only for --subject online; ./dev test -R comet-memory is the other's")
     if arguments.kernel and not arguments.kernel.is_file():
         raise Misuse(f"--kernel: no file {arguments.kernel}")
     if arguments.json and not arguments.json.resolve().parent.is_dir():
@@ -115,7 +121,8 @@ def work_folder(keep, say):
 
 def run(arguments):
     check(arguments)
-    plan = plans.Plan(arguments.connections, arguments.sample)
+    plan = plans.Plan(arguments.connections, arguments.sample,
+                      subject=SUBJECTS[arguments.subject])
     arguments.timeout = arguments.timeout or plan.timeout_seconds()
     progress = Progress(plan.connections)
     with work_folder(arguments.keep, progress.say) as folder:

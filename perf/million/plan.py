@@ -2,6 +2,8 @@
 """What a run does, derived from the number of connections: two steps, and what they need."""
 import dataclasses
 
+import subjects
+
 MIB = 1 << 20
 CONNECTIONS_MAX = 20_000_000
 FIRST_SHARE = 10  # the first step opens a tenth; the slope is taken from there to the end
@@ -12,7 +14,7 @@ QUIET_SECONDS = 3  # what passes before anything is weighed
 # (in a guest 64,000) fewer than half.
 CONNECTIONS_PER_SOURCE = 10_000
 # Both ends of a connection in one kernel take 7.8 KB, both programs together some 200 bytes.
-GUEST_BYTES_PER_CONNECTION = 8_800
+GUEST_BYTES_PER_CONNECTION = 8_800  # and what the server itself is to take at most
 GUEST_BYTES_BESIDE = 1_280 * MIB
 DESCRIPTORS_BESIDE = 100  # what a program opens beside its connections
 
@@ -32,6 +34,7 @@ class Plan:
     connections: int
     sample: int = 10_000
     workers: int = 2
+    subject: subjects.Online = subjects.SUBJECTS["online"]
 
     def steps(self):
         """A tenth of the connections, and then the rest."""
@@ -52,6 +55,8 @@ class Plan:
 
     def hold_seconds(self):
         """How long each step holds before it is measured: half as long again as the echoes take."""
+        if self.subject.counted != "echoes":
+            return QUIET_SECONDS
         return QUIET_SECONDS + self.rounds() * 3 // 2
 
     def per_worker(self):
@@ -68,7 +73,8 @@ class Plan:
 
     def guest_bytes(self):
         """Memory of a guest that holds both ends."""
-        needed = GUEST_BYTES_BESIDE + self.connections * GUEST_BYTES_PER_CONNECTION
+        needed = GUEST_BYTES_BESIDE + self.connections * (
+            GUEST_BYTES_PER_CONNECTION + max(self.subject.target_bytes - 100, 0))
         return -(-needed // MIB) * MIB
 
     def timeout_seconds(self):

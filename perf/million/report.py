@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
 """A run's result, for people."""
 import figures
+from subjects import SUBJECTS
 
 NAME_COLUMNS = 22
 CACHE_SHARE = 0.002  # smaller ones go to the JSON file only
@@ -18,11 +19,11 @@ def opening_lines(numbers):
     return [line("open at once", open_text),
             line("opened in", f"{numbers['opening_seconds']:,.1f} s" +
                  (f", {rate:,.0f}/s" if rate else "")),
-            line("echoes verified", f"{numbers['echoes_verified']:,}, on random connections")]
+            *(line(f"{what} verified", f"{numbers[what + '_verified']:,}")
+              for what in ("echoes", "messages") if what + "_verified" in numbers)]
 
 
-def target_text(connections, slope):
-    most = figures.TARGET_BYTES + figures.SESSION_BYTES
+def target_text(connections, slope, most):
     if connections < figures.JUDGED_FROM:
         return f"(too few connections to judge; the target is {most} at most)"
     return f"(target: {most} at most: {'met' if slope <= most else 'MISSED'})"
@@ -34,7 +35,8 @@ def user_lines(numbers):
                  f"{numbers['user_bytes_per_connection']:.1f} bytes a connection, session included;"
                  f" {numbers['server_private_bytes'] / 1e6:.1f} MB in all"),
             line("    between the steps", f"{slope:.1f} bytes " +
-                 target_text(numbers["connections"], slope)),
+                 target_text(numbers["connections"], slope,
+                                                   SUBJECTS[numbers["subject"]].target_bytes)),
             line("clients, user memory",
                  f"{numbers['clients_bytes_per_connection']:.1f} bytes a connection")]
 
