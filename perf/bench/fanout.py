@@ -102,8 +102,7 @@ class Fanout:
         self.count = bench.options.subscribers or bench.options.pick(SUBSCRIBERS,
                                                                      QUICK_SUBSCRIBERS)
         self.asked = [name for name in TITLES if bench.options.asked(name)]
-        self.subjects = [each for each in bench.subjects if each in comet_subjects.SUBJECTS] or \
-            self.present([], bench.options.binaries)
+        self.subjects = [each for each in bench.subjects if each in comet_subjects.SUBJECTS]
 
     @staticmethod
     def present(wanted, binaries):
@@ -111,6 +110,8 @@ class Fanout:
         return runner.present(subjects.select(comet_subjects.SUBJECTS, wanted), binaries)
 
     def steps(self):
+        if not self.subjects:  # another command's were chosen
+            self.subjects = self.present([], self.bench.options.binaries)
         steps = []
         for round_number in range(self.rounds):
             shift = round_number % len(self.subjects)

@@ -43,6 +43,11 @@ class CommandLine(unittest.TestCase):
         self.check_misuse("'12Q' is not a size", "--memory", "12Q")
         self.check_misuse("invalid choice: 'xen'", "--accel", "xen")
         self.check_misuse("unrecognized arguments: --fast", "--fast")
+        self.check_misuse("invalid choice: 'chat'", "--subject", "chat")
+        self.check_misuse("no program .*millipede-comet: build first", "--subject", "comet")
+        (self.folder / "millipede-comet").write_text("#!/bin/sh\n")
+        (self.folder / "millipede-comet").chmod(0o755)
+        self.check_misuse("--native: only for --subject online", "--native", "--subject", "comet")
 
     def test_missing_things(self):
         self.check_misuse("no file /no/kernel", "--kernel", "/no/kernel")

@@ -15,6 +15,7 @@ import kernel
 from archive import Archive
 from failure import Misuse
 from plan import Plan
+from subjects import SUBJECTS
 
 MIB = 1 << 20
 
@@ -60,9 +61,20 @@ class Image(unittest.TestCase):
         script = text + 'for word in $steps; do echo "$word"; done; echo "$descriptors"'
         done = subprocess.run(["sh", "-uc", script], capture_output=True, text=True, check=True)
         words = done.stdout.split()
-        self.assertRegex(words[0], r"^first:100000:100000:\d+:100$")
-        self.assertRegex(words[1], r"^all:900000:1000000:\d+:100$")
+        self.assertEqual(words[:2], ["first:100000:100000:100", "all:900000:1000000:100"])
         self.assertEqual(int(words[2]), Plan(1_000_000).descriptors())
+
+    def test_settings_of_each_subject_are_a_shell_script(self):
+        for name, subject in SUBJECTS.items():
+            text = image.settings_text(Plan(1_000, subject=subject))
+            script = text + 'eval "set -- $load_words_all"; echo "$server" "$subject" "$1" "$#"; ' \
+                            'echo "${published-}"; echo "${closed-}"'
+            done = subprocess.run(["sh", "-uc", script], capture_output=True, text=True, check=True)
+            first, published, closed = done.stdout.split("\n")[:3]
+            mode = "hold" if name == "online" else "subscribe"
+            self.assertTrue(first.startswith(f"{subject.server} {name} {mode} "), first)
+            counts = {"online": (0, 0), "comet": (100, 10), "comet-shared": (1, 1)}[name]
+            self.assertEqual((len(published.split()), len(closed.split())), counts)
 
     def test_the_guest_script_is_one(self):
         subprocess.run(["sh", "-n", image.GUEST_SCRIPT], check=True)

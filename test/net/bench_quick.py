@@ -48,7 +48,7 @@ class BenchTest(unittest.TestCase):
         self.bin = self.folder / "bin"
         self.bin.mkdir()
         for name in ("millipede-load", "millipede-online", "bench-start", "bench-broadcast",
-                     "bench-audience"):
+                     "bench-audience", "millipede-comet"):
             (self.bin / name).symlink_to(program(name))
         if (BIN / "bench-raw-epoll").exists():
             (self.bin / "bench-raw-epoll").symlink_to(BIN / "bench-raw-epoll")
@@ -130,6 +130,14 @@ class Commands(BenchTest):
             if send != "calm":
                 self.assertGreaterEqual(samples[send, "", "messages"][0], 100)  # whom there are
         self.assertNotIn(("calm", "", "messages"), samples)
+
+    def test_fanout(self):
+        document = self.measured("fanout", "--subscribers", "50", subjects=["millipede"])
+        self.assertEqual(document["subscribers"], 50)
+        samples = self.samples(document)
+        for question in ("poll", "stream", "sse"):
+            self.assertGreater(samples[question, "millipede", "last_ms"][0], 0)
+            self.assertGreaterEqual(samples[question, "millipede", "cpu_us"][0], 0)
 
     def test_log_cost(self):
         document = self.measured("log-cost", "--rounds", "2")
