@@ -31,9 +31,10 @@ struct subscriber : subscription, http_exchange {
 
     transport how = transport::poll;
     bool is_begun = false;    ///< The head of its reply has been sent.
-    bool is_known = false;    ///< It has had a whole reply before this one.
     bool is_watching = false; ///< Of presence: a connection of the admin port.
-    bool is_admitted = false; ///< By the address gate.
+    // Bits, as with a byte more all connections would take eight more.
+    bool is_known : 1 = false;    ///< It has had a whole reply before this one.
+    bool is_admitted : 1 = false; ///< By the address gate.
     reply_terms terms{};
     std::uint32_t heard_tick = 0; ///< When it was given something last.
     sequence noop = 0;            ///< The number of its next noop.
@@ -48,7 +49,8 @@ struct subscriber : subscription, http_exchange {
 
     /// Gives back what nothing is in any more.
     void drop_empty_extras() noexcept {
-        if (more && more->callback.empty() && more->others.empty() && !more->pieces) more.reset();
+        if (!more || !more->callback.empty() || !more->user.empty()) return;
+        if (more->others.empty() && !more->pieces) more.reset();
     }
 
     /// Calls `f(subscription&)` for each that is used. `f` must not release any.
@@ -91,5 +93,7 @@ inline subscriber& subscription::owner() noexcept {
     if (is_further) return *static_cast<further_subscription&>(*this).of;
     return static_cast<subscriber&>(*this);
 }
+
+static_assert(sizeof(subscriber) <= 88);
 
 } // namespace comet
