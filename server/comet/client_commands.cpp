@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "client_commands.hpp"
 
+#include "hub.hpp"
 #include "json_document.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace comet {
@@ -41,7 +41,7 @@ bool take(std::string& text, json::value const& from) {
 
 bool take(std::uint32_t& seconds, json::value const& from) {
     auto const* number = from.if_int64();
-    if (!number || *number < 0 || *number > std::numeric_limits<std::int32_t>::max()) return false;
+    if (!number || *number < 0 || *number > ttl_seconds_max) return false;
     seconds = static_cast<std::uint32_t>(*number);
     return true;
 }

@@ -74,8 +74,10 @@ void command_executor::unsubscribe(subscriber& who, std::string_view channel) {
 }
 
 void command_executor::publish(receiver from, client_publication asked, publishing_right right) {
-    if (right == publishing_right::none)
+    if (right == publishing_right::none) {
+        ++counters_.at(from.id.worker(), counted::forbidden);
         return tell(from, message_type::forbidden, asked.cname, "Publishing is not allowed here");
+    }
     publication message{asked.cname, json_escaped(asked.content), asked.ttl_seconds};
     if (right == publishing_right::with_token) message.shown_token = std::move(asked.token);
     auto answer = [this, from, channel = asked.cname](publish_result result) {

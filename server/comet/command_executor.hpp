@@ -5,6 +5,7 @@
 #include "hub.hpp"
 #include "limits.hpp"
 #include "message.hpp"
+#include "tally.hpp"
 
 #include <millipede/server.hpp>
 
@@ -24,9 +25,10 @@ enum class publishing_right : std::uint8_t {
 /// answered by messages, behind all that was sent to them before. Workers' threads.
 class command_executor {
   public:
-    /// \param server where the connections are. All three outlive this.
-    command_executor(hub& channels, channel_limits const& limits, millipede::basic_server& server)
-        : channels_{channels}, limits_{limits}, server_{server} {}
+    /// \param server where the connections are. It outlives this, as the others do.
+    command_executor(hub& channels, tally& counters, channel_limits const& limits,
+                     millipede::basic_server& server)
+        : channels_{channels}, counters_{counters}, limits_{limits}, server_{server} {}
 
     /// \param who its `how` is set. On its worker's thread.
     void carry_out(subscriber& who, client_commands asked, publishing_right right);
@@ -43,6 +45,7 @@ class command_executor {
     void tell(receiver to, message_type type, std::string_view channel, std::string_view content);
 
     hub& channels_;
+    tally& counters_;
     channel_limits limits_;
     millipede::basic_server& server_;
 };

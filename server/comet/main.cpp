@@ -50,7 +50,7 @@ int serve(comet_settings const& settings, std::function<comet_settings()> const&
     tally counters{server.worker_count()};
     local_hub channels{server, settings.channels, counters};
     auto& admins = server.listen<subscriber>(http_codec{settings.http}, settings.admin);
-    command_executor commands{channels, settings.channels, server};
+    command_executor commands{channels, counters, settings.channels, server};
     front for_subscribers{channels,
                           counters,
                           server,

@@ -20,7 +20,7 @@ enum class counted : std::uint8_t {
     void_queries,     ///< Queries with an item or a byte that may not be: as if there were none.
     wrong_methods,    ///< Status 405.
     bad_parameters,   ///< Status 400 for a callback or a name that may not be.
-    forbidden,        ///< Status 403: the address gate.
+    forbidden,        ///< Status or message 403: the address gate, and who may not publish.
     bad_tokens,       ///< Message 401, of subscribers and publishers.
     channels_full,    ///< No channel made: there are `channels_max`.
     users_full,       ///< A subscription counts as nobody's: there are so many users already.
@@ -73,7 +73,7 @@ class tally {
          {"void_queries", "queries that say nothing, for an item or a byte that may not be"},
          {"wrong_methods", "requests of a method that the path does not have: status 405"},
          {"bad_parameters", "requests with a parameter that may not be: status 400"},
-         {"forbidden", "requests that the address gate refused: status 403"},
+         {"forbidden", "requests and commands of those who may not: status 403"},
          {"bad_tokens", "subscribers and publishers with a wrong token"},
          {"channels_full", "requests refused because there are as many channels as may be"},
          {"users_full", "subscriptions counted as nobody's, as there are so many users already"},

@@ -3,6 +3,7 @@
 
 #include "query.hpp"
 #include "requested_channels.hpp"
+#include "user_name.hpp"
 #include "websocket_handshake.hpp"
 
 #include <utility>
@@ -35,12 +36,15 @@ void websockets::begin(http_connection& connection, http_request const& request)
     }
     parameters given{request};
     client_commands first;
+    auto refuse_parameters = [&] {
+        at_.count(connection, counted::bad_parameters);
+        at_.reply(connection, {.status = bad_request}, request.terms);
+    };
+    auto user = given.text("user");
+    if (!is_user_name(user, limits_.user_max)) return refuse_parameters();
     if (given.find("cname") || given.find("channels")) {
         auto items = requested_channels(given, request, transport::websocket, limits_);
-        if (!items) {
-            at_.count(connection, counted::bad_parameters);
-            return at_.reply(connection, {.status = bad_request}, request.terms);
-        }
+        if (!items) return refuse_parameters();
         first.subscribe = std::move(*items);
     }
     auto handshake = answer_handshake(request.raw, connection.get_executor());
@@ -52,6 +56,7 @@ void websockets::begin(http_connection& connection, http_request const& request)
     who.busy = who.endless = who.is_begun = who.is_websocket = true;
     who.how = transport::websocket;
     who.terms = {.chunked = false};
+    if (!user.empty()) who.obtain_more().user = std::move(user);
     channels_.attend(who);
     commands_.carry_out(who, std::move(first), settings_.right);
 }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <vector>
 
 BOOST_AUTO_TEST_SUITE(audience)
 
@@ -30,6 +31,7 @@ class world final : public outlet {
     channel_limits limits{.polling_timeout = 2};
     audiences all{limits, *this};
     std::map<subscriber const*, std::string> got;
+    std::map<subscriber const*, millipede::payload> last;
     std::map<subscriber const*, int> finished_times;
     std::uint32_t left_count = 0;
     std::string left_users;
@@ -38,8 +40,11 @@ class world final : public outlet {
 
     void send(subscriber& to, millipede::payload bytes, bool may_be_lost) override {
         got[&to].append(text_of(bytes));
+        last[&to] = bytes;
         // What ends a reply must not be lost, or the next reply would be taken for it.
-        bool is_last = !is_endless(to.how) || text_of(bytes).starts_with("3");
+        bool is_last = !is_endless(to.how) || text_of(bytes).starts_with("3") ||
+                       text_of(bytes) == "\x81\x01"
+                                         "3";
         BOOST_TEST(may_be_lost == !is_last);
     }
     void finished(subscriber& served) override { ++finished_times[&served]; }
@@ -104,6 +109,46 @@ BOOST_AUTO_TEST_CASE(polls_get_one_and_streams_all) {
     BOOST_TEST(w.left_count == 2U);
     w.all.take(here, event(3)); // to nobody
     BOOST_TEST(w.done_bytes == event(1).bytes() * 3);
+}
+
+BOOST_AUTO_TEST_CASE(each_framing_is_made_once_however_they_are_mixed) {
+    world w;
+    std::vector<subscriber*> crowd;
+    for (int round = 0; round < 3; ++round)
+        for (auto how : {transport::stream, transport::websocket, transport::sse, transport::frame,
+                         transport::iframe})
+            crowd.push_back(&w.join(how));
+    w.all.take(here, event(1));
+    for (std::size_t index = 5; index < crowd.size(); ++index)
+        BOOST_TEST(w.last[crowd[index]].bytes().data() == w.last[crowd[index - 5]].bytes().data());
+    BOOST_TEST(w.got[crowd[1]] == "\x81\x01"
+                                  "1");
+    BOOST_TEST(w.got[crowd[3]].substr(6) == "\x04\x63"
+                                            "1");
+    // More than are noted: those that come again are made again.
+    for (int number = 0; number < 30; ++number)
+        w.join(transport::poll, 2).obtain_more().callback = "f" + std::to_string(number);
+    w.all.take(here, event(2));
+    for (int number = 0; number < 30; ++number) {
+        auto& poll = w.crowd[crowd.size() + static_cast<std::size_t>(number)];
+        BOOST_TEST(w.got[&poll] == "f" + std::to_string(number) + "(2);\n");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(where_there_is_no_reply_nothing_ends_but_the_subscription) {
+    world w;
+    auto& socket = w.join(transport::websocket);
+    w.all.take(here, event(3, message_type::close));
+    BOOST_TEST(w.got[&socket] == "\x81\x01"
+                                 "3");
+    BOOST_TEST(w.finished_times[&socket] == 0);
+    BOOST_TEST(!socket.is_used());
+    BOOST_TEST(w.left_count == 1U);
+    // It is asked from time to time, though it listens to nothing.
+    for (int second = 0; second < 3; ++second)
+        w.all.tick();
+    BOOST_TEST(w.got[&socket].substr(3) == std::string("\x89\x00", 2));
+    w.all.leave(socket);
 }
 
 BOOST_AUTO_TEST_CASE(callbacks_and_chunks_are_each_ones_own) {

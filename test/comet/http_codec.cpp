@@ -229,4 +229,26 @@ BOOST_AUTO_TEST_CASE(a_refusal_takes_all_there_is) {
     BOOST_TEST(!found.request.terms.keep_alive);
 }
 
+BOOST_AUTO_TEST_CASE(frames_once_it_is_a_websocket) {
+    http_exchange exchange{.busy = true, .endless = true, .is_websocket = true};
+    auto found = decode("\x81\x81mask\x16more", exchange); // "{", masked by 'm'
+    BOOST_TEST((found.request.what == http_request::kind::frame));
+    BOOST_TEST(found.result.size == 7U);
+    BOOST_TEST(found.request.frame.data == "{");
+    found = decode("GET / HTTP/1.1\r\n\r\n", exchange);
+    BOOST_TEST((found.request.what == http_request::kind::bad_frame));
+    BOOST_TEST((found.request.fault == comet::close_code::protocol_error));
+    found = decode("\x81", exchange);
+    BOOST_TEST((found.result.found == status::incomplete));
+    BOOST_TEST(found.result.size == 2U);
+
+    http_codec small{
+        {.head_max = 256, .body_max = 0, .chunks_max = 0, .websocket_message_max = 1'000}};
+    BOOST_TEST(small.size_max() == 1'014U);
+    http_request request;
+    auto result = small.decode(millipede::as_bytes("\x81\xfe\x03\xe9"), request, exchange);
+    BOOST_TEST((result.found == status::complete));
+    BOOST_TEST((request.fault == comet::close_code::too_large));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

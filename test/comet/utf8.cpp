@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 BOOST_AUTO_TEST_SUITE(utf8)
@@ -24,6 +25,12 @@ BOOST_AUTO_TEST_CASE(what_is_and_what_is_not) {
              "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff",
              "x\xff"})
         BOOST_TEST(!is_utf8(bad));
+}
+
+BOOST_AUTO_TEST_CASE(nothing_behind_its_end_is_looked_at) {
+    for (std::string_view whole : {"\xc2\x80", "\xe2\x82\xac", "\xf0\x9f\x98\x80"})
+        for (std::size_t size = 1; size < whole.size(); ++size)
+            BOOST_TEST(!is_utf8(whole.substr(0, size)));
 }
 
 BOOST_AUTO_TEST_CASE(made_of_anything) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSL-1.0
-"""What an idle long-poll subscriber costs the comet server in user space.
+"""What an idle long-poll subscriber, or WebSocket, costs the comet server in user space.
 
 Goal: at most 400 bytes for one on a channel of its own, and 128 on a channel that all share;
 measured from 1,000 to 15,000 subscribers. And subscribers that leave and come again cost nothing.
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from harness import SANITIZER, Swarm, memory_of, raise_descriptor_limit, wait_until
 from http_client import CometTest
+from websocket_client import handshake
 
 FEW = 1000
 MANY = int(os.environ.get("MILLIPEDE_MEMORY_CONNECTIONS", "15000"))
@@ -67,6 +68,23 @@ class Polls(Swarm):
                 head += part
 
 
+class WebSockets(Polls):
+    """WebSockets that wait, each subscribed to its channel."""
+
+    def log_in(self, sockets):
+        first = len(self.sockets) - len(sockets)
+        for number, one in enumerate(sockets, first):
+            fields = "\r\n".join(handshake("dGhlIHNhbXBsZSBub25jZQ=="))
+            one.sendall(f"GET /ws?cname={self.channel_of(number)}&seq=1 HTTP/1.1\r\n"
+                        f"{fields}\r\n\r\n".encode())
+        for one in sockets:
+            got = b""
+            while b'"type":"open"' not in got or not got.endswith(b"}"):
+                part = one.recv(4096)
+                assert part, "end of stream"
+                got += part
+
+
 @unittest.skipIf(SANITIZER, "a sanitizer's own memory would be measured")
 class Memory(CometTest):
     """Memory by the kernel's account."""
@@ -80,15 +98,15 @@ class Memory(CometTest):
         wanted = {"version": "0.2.5", "channels": channels, "subscribers": subscribers}
         wait_until(lambda: json.loads(self.admin(server, "info")) == wanted, f"{wanted}")
 
-    def polls(self, server, channel_of):
-        polls = Polls(server.front, channel_of)
+    def polls(self, server, channel_of, kind=Polls):
+        polls = kind(server.front, channel_of)
         self.addCleanup(polls.close)
         return polls
 
-    def measure(self, what, channel_of, most):
+    def measure(self, what, channel_of, most, kind=Polls):
         """Bytes per subscriber; every path has been walked before with a few."""
         server = self.serve_for_all()
-        warm = self.polls(server, lambda number: "warm")
+        warm = self.polls(server, lambda number: "warm", kind)
         warm.open(200)
         self.push(server, "warm", "m")
         self.admin(server, "broadcast", content="m")
@@ -97,7 +115,7 @@ class Memory(CometTest):
             warm.open(FEW, log_in=False)
             warm.reset()
         self.wait_totals(server, 0, 0)
-        polls = self.polls(server, channel_of)
+        polls = self.polls(server, channel_of, kind)
         polls.open(FEW)
         low = settled_memory(server)
         polls.open(MANY - FEW)
@@ -134,6 +152,9 @@ class Memory(CometTest):
         each = 1e6 * (processor_seconds(server) - before) / MANY
         print(f"to deliver a message to all took {each:.1f} us of the processor for each")
         self.wait_totals(server, 0, 1)
+
+    def test_websockets_on_one_channel(self):
+        self.measure("shared channel, WebSocket", lambda number: "all", SHARED_MAX, WebSockets)
 
 
 if __name__ == "__main__":

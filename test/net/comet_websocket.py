@@ -182,6 +182,24 @@ class Subscribing(WebSocketTest):
         self.assert_opens(client, "c", 1)
         self.assert_opens(self.websocket(server, f"/ws?cname=c&token={token}"), "c", 1)
 
+    def test_users(self):
+        server = self.serve_comet(presence="all", presence_linger="0s")
+        self.assertEqual(self.http(server.front).get("/ws?user=%ff",
+                                                     fields=handshake(RFC_KEY)).status, 400)
+        first = self.websocket(server, "/ws?user=first")
+        first.command(subscribe=[{"cname": "c", "presence": True}])
+        self.assert_opens(first, "c", 1)
+        self.assertEqual(first.message(), data("c", 1, "first", "present"))
+        first.send_frame(TEXT, b"{", final=False)  # in pieces: whose it is must not be forgotten
+        first.send_frame(CONTINUATION, b"}")
+        second = self.websocket(server, "/ws?user=second&cname=c")
+        self.assertEqual(first.message(), data("c", 1, "second", "join"))
+        self.assertEqual(json.loads(self.admin(server, "presence", cname="c"))["users"],
+                         [{"user": "first", "subscriptions": 1},
+                          {"user": "second", "subscriptions": 1}])
+        second.command(unsubscribe=["c"])
+        self.assertEqual(first.message(), data("c", 1, "second", "leave"))
+
     def test_a_channel_that_is_closed(self):
         server = self.serve_comet()
         client = self.websocket(server)
@@ -261,6 +279,8 @@ class Publishing(WebSocketTest):
         client.command(publish={"cname": "c", "content": "x"})
         self.assertEqual(client.message(), told("403", "c", "Publishing is not allowed here"))
         self.assertEqual(json.loads(self.admin(server, "check", cname="c")), {})
+        server.stop()
+        self.assertEqual(server.counts()["forbidden"], 1)
 
     def test_allowed(self):
         server = self.serve_comet(front_publish=True, max_channels=1)
