@@ -20,13 +20,16 @@ import unittest
 import urllib.parse
 
 from harness import DEADLINE, free_port, wait_until
+from comet_framed import SUBSCRIBE, FramedClient
 from http_client import CometTest, HttpClient
+from websocket_client import CLOSE, WebSocket
 
 SECONDS = float(os.environ.get("MILLIPEDE_CHURN_SECONDS", "1"))
 CHANNELS = ("news", "chat", "a \"b\" é")
 BUFFER = 40  # messages that a channel keeps; and up to half as many more
 LAG_MAX = BUFFER // 2  # of those who are not to miss anything
 LIVES = 2
+GOING_AWAY = str((CLOSE, b"\x03\xe9"))  # what a WebSocket's end is told with
 
 
 class Broken(Exception):
@@ -85,14 +88,14 @@ class Place:
 class Subscriber(threading.Thread):
     """One that comes and goes until it has seen the last message."""
 
-    def __init__(self, address, table, seed, channels, stays_away):
+    def __init__(self, server, table, seed, channels, stays_away):
         super().__init__(daemon=True)
-        self.address = address
+        self.front, self.framed = server.front, server.framed[0]
         self.table = table
         self.dice = random.Random(seed)
         self.places = {channel: Place(channel) for channel in channels}
         self.stays_away = stays_away
-        self.visits = dict.fromkeys(("poll", "stream", "sse"), 0)
+        self.visits = dict.fromkeys(("poll", "stream", "sse", "websocket", "framed"), 0)
 
     def run(self):
         try:
@@ -125,8 +128,9 @@ class Subscriber(threading.Thread):
 
     def visit(self, how):
         """Comes, takes some, and is gone: in the midst of whatever it is."""
+        kinds = {"websocket": WebSocket, "framed": FramedClient}
         try:
-            client = HttpClient(self.address)
+            client = kinds.get(how, HttpClient)(self.framed if how == "framed" else self.front)
         except OSError:  # between two servers
             time.sleep(0.01)
             return
@@ -137,11 +141,22 @@ class Subscriber(threading.Thread):
             self.visits[how] += 1
             if how == "poll":
                 self.poll(client)
-            else:
+            elif how == "framed":
+                client.command(SUBSCRIBE, [each.item() for each in self.places.values()])
                 self.listen(client, how)
+            elif how == "websocket":
+                client.begin()
+                client.command(subscribe=[each.item() for each in self.places.values()])
+                self.listen(client, how)
+            else:
+                self.ask(client, how, how == "sse" and self.dice.random() < 0.5)
+                if not is_refused(client.head()):
+                    self.listen(client, how)
         except (OSError, AssertionError) as failure:  # the server ends, and its streams with it
-            is_end = isinstance(failure, OSError) or "end of stream" in str(failure)
-            if isinstance(failure, TimeoutError) or not is_end:
+            if isinstance(failure, TimeoutError):
+                raise
+            if not (isinstance(failure, OSError) or "end of stream" in str(failure)
+                    or str(failure) == GOING_AWAY):
                 raise
         finally:
             client.close()
@@ -171,17 +186,15 @@ class Subscriber(threading.Thread):
                 self.take(each)
 
     def listen(self, client, how):
-        self.ask(client, how, how == "sse" and self.dice.random() < 0.5)
-        if is_refused(client.head()):
-            return
         for _ in range(self.dice.randrange(20)):
             if self.is_done():
                 return
-            if how == "stream":
-                self.take(client.message())
-                continue
-            number, message = client.event()
+            number, message = client.event() if how == "sse" else (None, client.message())
+            if message["type"] == "503":  # as is_refused()
+                return
             self.take(message)
+            if how != "sse":
+                continue
             if len(self.places) == 1 and message["type"] != "noop":
                 (place,) = self.places.values()
                 require(number == f"{place.wanted - 1}@{place.epoch}", number, message)
@@ -260,13 +273,13 @@ class Churn(CometTest):
             table.done[channel] = number
 
     def test_who_comes_and_goes_gets_everything_once_and_in_order(self):
-        places = {"front": f"127.0.0.1:{free_port()}", "admin": f"127.0.0.1:{free_port()}"}
+        places = {name: f"127.0.0.1:{free_port()}" for name in ("front", "admin", "listen")}
         def serve():
             return self.serve_comet(channel_buffer_size=BUFFER, max_subscribers_per_channel=1000,
                                     channel_timeout="1h", **places)
         server = serve()
         table = Timetable()
-        subscribers = [Subscriber(server.front, table, seed, channels, stays_away)
+        subscribers = [Subscriber(server, table, seed, channels, stays_away)
                        for seed, (channels, stays_away) in enumerate(
                            [(channel, away) for away in (False, False, False, True)
                             for channel in [*((each,) for each in CHANNELS), CHANNELS]])]

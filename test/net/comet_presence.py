@@ -12,6 +12,7 @@ import urllib.parse
 
 from harness import run_to_end, wait_until
 from http_client import CometTest, data
+from websocket_client import TEXT, WebSocket, handshake
 
 
 class PresenceTest(CometTest):
@@ -229,6 +230,33 @@ class ForSubscribers(PresenceTest):
         self.wait_subscribers(server, "c", 1)
         self.wait_roll(server, {"u": 0, "v": 1})
         self.wait_roll(server, {"u": 0, "v": 1}, channel="d")
+
+    def test_over_a_websocket(self):
+        server = self.serve(presence="all", presence_linger="1s")
+        first = WebSocket(server.front)
+        self.addCleanup(first.close)
+        first.begin("/ws?user=%C3%A9")
+        first.command(subscribe=[{"cname": "c", "presence": True}, "d"])
+        got = [first.message() for _ in range(3)]
+        self.assertEqual(sorted((each["type"], each["cname"]) for each in got),
+                         [("open", "c"), ("open", "d"), ("present", "c")])
+        self.assertIn(data("c", 1, "é", "present"), got)
+        self.wait_roll(server, {"é": 1}, channel="d")
+        for part, final in ((b'{"unsub', False), (b'scribe":["d"]}', True)):  # in two pieces
+            first.send_frame(0 if final else TEXT, part, final)
+        self.assertEqual(first.message()["type"], "unsubscribed")
+        self.wait_roll(server, {}, channel="d")
+        self.assertEqual(self.roll(server), ({"é": 1}, 0))
+        second = WebSocket(server.front)
+        self.addCleanup(second.close)
+        second.begin("/ws?user=b&cname=c&presence=1")
+        self.assertEqual(first.message(), data("c", 1, "b", "join"))
+        second.close()
+        self.assertEqual(first.message(), data("c", 1, "b", "leave"))
+        first.close()
+        self.wait_roll(server, {})
+        refused = self.http(server.front)
+        self.assertEqual(refused.get("/ws?user=%ff", fields=handshake("x")).status, 400)
 
     def test_polls_are_told_nothing(self):
         server = self.serve(presence="all")
