@@ -41,7 +41,8 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libboost${millipede_boost_version}
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME millipede)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION net)
 set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "The online-count server, wire-compatible
-with MarioTCP's, an echo server, and a command-line client for both.")
+with MarioTCP's, a comet server, wire-compatible with icomet's, an echo server, and a
+command-line client.")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/lib)
 

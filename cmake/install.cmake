@@ -103,7 +103,7 @@ foreach(component IN LISTS millipede_components)
 endforeach()
 
 file(RELATIVE_PATH way ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
-foreach(program IN ITEMS online echo doctor client)
+foreach(program IN ITEMS online comet echo doctor client)
   if(TARGET millipede-${program})
     if(BUILD_SHARED_LIBS AND NOT CMAKE_SKIP_INSTALL_RPATH)
       set_target_properties(millipede-${program} PROPERTIES INSTALL_RPATH "$ORIGIN/${way}")

@@ -195,10 +195,13 @@ bool has_folded_field(std::string_view head) noexcept {
 } // namespace
 
 std::size_t http_codec::size_max() const noexcept {
-    // A chunk adds its size, two line ends, and extensions, which may not be longer than a head.
-    auto request_max =
-        std::size_t{limits_.head_max} * 2 + limits_.body_max + std::size_t{limits_.chunks_max} * 32;
-    return std::max(request_max, limits_.websocket_message_max + websocket_head_max);
+    return std::max(request_max(), limits_.websocket_message_max + websocket_head_max);
+}
+
+// A chunk adds its size, two line ends, and extensions, which may not be longer than a head.
+std::size_t http_codec::request_max() const noexcept {
+    return std::size_t{limits_.head_max} * 2 + limits_.body_max +
+           std::size_t{limits_.chunks_max} * 32;
 }
 
 decode_result http_codec::decode(std::span<std::byte const> input, http_request& request) const {
@@ -267,7 +270,7 @@ decode_result http_codec::decode_request(std::span<std::byte const> input, http_
         whole = reader.is_done();
         if (!whole && failure && failure != http::error::need_more)
             return refuse(text, request, status_of(failure, text));
-        if ((whole ? size : text.size() + 1) > size_max())
+        if ((whole ? size : text.size() + 1) > request_max())
             return refuse(text, request, body_too_large);
     }
     if (!whole) {

@@ -57,6 +57,7 @@ class http_codec {
     }
 
   private:
+    std::size_t request_max() const noexcept;
     millipede::decode_result decode_next(std::span<std::byte const> input, http_request& request,
                                          http_exchange& exchange) const;
     millipede::decode_result decode_request(std::span<std::byte const> input, http_request& request,

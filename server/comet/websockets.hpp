@@ -34,7 +34,6 @@ class websockets {
     void drain(http_connection& connection);
 
   private:
-    void refuse_parameter(http_connection& connection, http_request const& request);
     void refuse(http_connection& connection, http_request const& request, std::uint16_t status);
     void obey(http_connection& connection, std::string const& text);
     /// Ends it for a fault of its client's.

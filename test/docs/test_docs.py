@@ -124,7 +124,8 @@ class Operations(unittest.TestCase):
 
     def test_options_are_those_of_the_server(self):
         known = set(re.findall(r'"([a-z-]+)"', "".join(
-            path.read_text(encoding="utf-8") for path in (REPOSITORY / "server").rglob("*.cpp"))))
+            path.read_text(encoding="utf-8")
+            for path in (REPOSITORY / "server").rglob("*.[ch]pp"))))
         named = set(re.findall(r"`--([a-z-]+)", without_code(self.page)))
         self.assertGreater(len(named), 10)
         self.assertEqual(named - known, set())

@@ -70,7 +70,8 @@ class Ops(CometTest):
             server, url = self.serve_ops(ops_token_file=file)
             with self.assertRaisesRegex(urllib.error.HTTPError, "401"):
                 self.ask(url + "/stats")
-            self.assertIn("comet_channels", self.ask(url + "/stats", Authorization=f"Bearer {TOKEN}"))
+            self.assertIn("comet_channels",
+                          self.ask(url + "/stats", Authorization=f"Bearer {TOKEN}"))
             server.stop()
 
     def test_refusals_name_the_option(self):

@@ -130,8 +130,8 @@ class PidFile(Operations):
                                     "127.0.0.1:0", "--log-level", "error", "--pid-file",
                                     str(self.folder / "missing" / "pid"))
         self.assertEqual(status, 2)
-        self.assertEqual(err, [f"millipede-comet: --pid-file: cannot write {self.folder}/missing/pid"
-                               ": No such file or directory"])
+        self.assertEqual(err, [f"millipede-comet: --pid-file: cannot write {self.folder}/missing/"
+                               "pid: No such file or directory"])
 
 
 class Upgrade(Operations):

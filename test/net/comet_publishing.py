@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSL-1.0
 """Publishing by JSON, from the front port, and by pages of other origins.
 
-Goal: what is published by JSON arrives as what is published by parameters does, each refusal has its
-status and publishes nothing; nobody publishes at the front port unless the server was told so.
+Goal: what is published by JSON arrives as what is published by parameters does, each refusal has
+its status and publishes nothing; nobody publishes at the front port unless the server was told so.
 Method: requests as publishers and browsers send them, and a subscriber who sees what arrives.
 """
 
@@ -38,7 +38,8 @@ class Json(Publishing):
     def test_one(self):
         server = self.serve_comet()
         stream, _ = self.subscribe(server, "c", path="stream")
-        contents = ("plain", 'é "quoted" \\ \n\t\x01 </script>', "", {"a": [1, None]}, 7, True, None)
+        contents = ("plain", 'é "quoted" \\ \n\t\x01 </script>', "", {"a": [1, None]}, 7, True,
+                    None)
         for number, content in enumerate(contents, 1):
             path = "/push" if number % 2 else "/pub"  # alike
             reply = self.post(server.admin, path, {"cname": "c", "content": content})
@@ -59,10 +60,11 @@ class Json(Publishing):
                        (JSON, "Transfer-Encoding: chunked")):
             sent = body
             if len(fields) == 2:
-                sent = b"5\r\n" + body[:5] + b"\r\n%x\r\n" % len(body[5:]) + body[5:] + b"\r\n0\r\n\r\n"
+                sent = b"".join(b"%x\r\n%s\r\n" % (len(part), part)
+                                for part in (body[:5], body[5:], b""))
             self.assertEqual(self.post(server.admin, "/push", sent, fields).status, 200)
             self.assertEqual(stream.message()["content"], "x")
-        for fields in ((), ("Content-Type: text/plain",)):  # icomet's parameters, and these are void
+        for fields in ((), ("Content-Type: text/plain",)):  # icomet's parameters, which are void
             reply = self.post(server.admin, "/push?cname=c&content=query", body, fields)
             self.assertEqual(reply.body, b'{"type":"ok"}\n')
             self.assertEqual(stream.message()["content"], "query")
@@ -77,9 +79,12 @@ class Json(Publishing):
         for name, stream in streams.items():
             for number in range(1, 51):
                 self.assertEqual(stream.message(), data(name, number, f"{name}{number}"))
-        reply = self.post(server.admin, "/push", [{"cname": name, "content": ""} for name in "acde"])
-        self.assertEqual((reply.status, json.loads(reply.body)),
-                         (200, [{"type": kind} for kind in ("ok", "ok", "429", "429")]))
+        reply = self.post(server.admin, "/push",
+                          [{"cname": name, "content": ""} for name in "acde"])
+        self.assertEqual(reply.status, 200)
+        kinds = [each["type"] for each in json.loads(reply.body)]
+        # One channel more there may be: that of the worker that was the first to make it.
+        self.assertEqual((kinds[0], sorted(kinds[1:])), ("ok", ["429", "429", "ok"]))
         reply = self.post(server.admin, "/push", {"cname": "f", "content": ""})
         self.assertEqual((reply.status, reply.body), (429, b'{"type":"429"}\n'))
         self.assertEqual(self.post(server.admin, "/push", []).body, b"[]\n")
@@ -162,7 +167,8 @@ class FrontPort(Publishing):
         for path, body, fields in (("/push", b'{"cname":"c","content":"\\u00e9\\n"}', (JSON,)),
                                    ("/push", "cname=c&content=é%0A".encode(), ()),
                                    ("/pub", b"cname=c&content=\\u00e9\\n", ()),
-                                   ("/pub?cname=c&content=%c3%a9%5cn", b"", ("Content-Length: 0",))):
+                                   ("/pub?cname=c&content=%c3%a9%5cn", b"",
+                                    ("Content-Length: 0",))):
             reply = self.post(server.front, path, body, fields)
             self.assertEqual((reply.status, reply.body), (200, b'{"type":"ok"}\n'))
             self.assertEqual(reply.fields[ORIGIN], "*")
