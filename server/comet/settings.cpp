@@ -131,7 +131,8 @@ void add_publisher_settings(settings_table& table, comet_settings& settings) {
     table.add({"cors-origin", "ORIGIN",
                "whose pages may read the front port: *, an origin, none [*]",
                [&](std::string const& text) { settings.cross_origin = comet::cors{text}; }});
-    table.add({"web", "on|off", "serve browsers a client and its pages at the front port [off]",
+    table.add({"web", "HOW",
+               "on: browsers get a client and its pages at the front port; or off [off]",
                [&](std::string const& text) {
                    if (text != "on" && text != "off")
                        throw std::invalid_argument{"'" + text + "' is neither on nor off"};
