@@ -129,7 +129,7 @@ void crowd::ask(std::uint32_t index) {
         request_.render(number % settings_.channels, settings_.first_sequence + one.messages);
     auto const sent = send_some(one.descriptor, std::as_bytes(std::span{request}));
     if (sent < 0 && errno == EAGAIN && !one.asked) return; // not connected yet
-    if (sent < 0) return lose(index, error_kind::socket_failed, std::strerror(errno));
+    if (sent < 0) return lose_by_errno(index);
     if (static_cast<std::size_t>(sent) != request.size())
         return lose(index, error_kind::socket_failed, "a request did not fit into its socket");
     counts_.requests.add();
@@ -194,11 +194,7 @@ void crowd::receive(std::uint32_t index, bool until_end) {
         auto const received = receive_some(members_[index].descriptor, receive_buffer_);
         if (received < 0) {
             if (errno == EAGAIN) return;
-            auto const kind = errno == ECONNREFUSED    ? error_kind::connect_refused
-                              : !members_[index].asked ? error_kind::connect_failed
-                              : errno == ECONNRESET    ? error_kind::reset_by_server
-                                                       : error_kind::socket_failed;
-            return lose(index, kind, std::strerror(errno));
+            return lose_by_errno(index);
         }
         if (received == 0)
             return lose(index, error_kind::closed_by_server, "the end of the stream");
@@ -258,6 +254,15 @@ void crowd::reply_ended(std::uint32_t index) {
     if (std::exchange(one.heard, false)) return again_.push_back(index);
     ++silent_replies_;
     later_.push_back({index, now_ns() + settings_.retry.count()});
+}
+
+void crowd::lose_by_errno(std::uint32_t index) {
+    auto const error = errno;
+    auto const kind = error == ECONNREFUSED                   ? error_kind::connect_refused
+                      : !members_[index].asked                ? error_kind::connect_failed
+                      : error == ECONNRESET || error == EPIPE ? error_kind::reset_by_server
+                                                              : error_kind::socket_failed;
+    lose(index, kind, std::strerror(error));
 }
 
 void crowd::lose(std::uint32_t index, error_kind kind, std::string_view detail) {

@@ -81,6 +81,7 @@ class crowd {
     void become_open(member& one);
     void reply_ended(std::uint32_t index);
     void ask(std::uint32_t index);
+    void lose_by_errno(std::uint32_t index);
     void lose(std::uint32_t index, error_kind kind, std::string_view detail);
 
     options const& settings_;
