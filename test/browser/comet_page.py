@@ -102,6 +102,23 @@ class Wire:
 class CometPageTest(BrowserTest):
     """A test with pages on comet servers."""
 
+    lasting = None  # pages, by what the class calls them
+
+    def visit(self, key, address, **context):
+        """A page that is there for all tests of the class, as to make one takes longer than many
+        of them; empty when a test is done."""
+        cls = type(self)
+        if cls.lasting is None:
+            cls.lasting = {}
+        page = cls.lasting.get(key)
+        if page is None:
+            page = cls.lasting[key] = self.open("about:blank", lasts=True, **context)
+        if page not in self.pages:
+            self.pages.append(page)
+        self.addCleanup(page.goto, "about:blank")  # before the servers of the test end
+        page.goto(address)
+        return page
+
     def serve(self, **options):
         """A server that serves the browser's files."""
         server = CometServer(**{"web": "on", "workers": 2, **options})

@@ -10,11 +10,11 @@ import json
 import unittest
 import urllib.parse
 
-from browser import PHONE, expect
+from browser import DESKTOP, PHONE, expect
 from comet_page import NOTING, CometPageTest
 from test_page import CONTRAST
 
-TRANSPORTS = ("sse", "poll")
+TRANSPORTS = ("websocket", "sse", "poll")
 
 
 class Delivery(CometPageTest):
@@ -23,7 +23,7 @@ class Delivery(CometPageTest):
     def client(self, wire, transport, **options):
         """A page with a client behind the wire, that comes back soon."""
         self.expected += ["ERR_", "WebSocket connection to"]  # what browsers say of cut ones
-        page = self.open(wire.address)
+        page = self.visit(transport, wire.address)
         page.evaluate(NOTING)
         self.begin(page, transport=transport, delay_first=20, delay_max=200, **options)
         self.wait(page, "comet.state === 'open'")
@@ -162,11 +162,10 @@ class Pages(CometPageTest):
                             channel_buffer_size=50, **options)
         return server, "http://{}:{}/".format(*server.front)
 
-    def enter(self, address, name, channel="lobby", **options):
+    def enter(self, address, name, channel="lobby", transport="auto"):
         """A chat page of somebody who has come in."""
-        transport = options.pop("transport", "auto")
         query = urllib.parse.urlencode({"name": name, "channel": channel, "transport": transport})
-        page = self.open(f"{address}chat?{query}", **options)
+        page = self.visit(name, f"{address}chat?{query}")
         expect(page.locator("#link")).to_contain_text("live")
         return page
 
@@ -192,7 +191,7 @@ class Pages(CometPageTest):
 
     def test_by_the_form(self):
         _, address = self.serve_pages()
-        page = self.open(address)
+        page = self.visit("Ann", address)
         page.get_by_role("link", name="Chat").click()
         page.get_by_label("Your name").fill("Ann")
         page.get_by_label("Channel").fill("a room")
@@ -237,13 +236,13 @@ class Pages(CometPageTest):
 
     def test_presence_is_live(self):
         _, address = self.serve_pages()
-        page = self.open(f"{address}presence?channel=lobby")
+        page = self.visit("watcher", f"{address}presence?channel=lobby")
         expect(page.locator("#count")).to_have_text("0 on lobby")
         ann = self.enter(address, "Ann")
         joe = self.enter(address, "<i>Joe</i>", transport="sse")
         expect(page.locator("#users li")).to_have_text(["<i>Joe</i>", "Ann"])
         expect(ann.locator("#here")).to_have_text("Here: <i>Joe</i>, Ann")
-        joe.close()
+        joe.goto("about:blank")
         expect(page.locator("#users li")).to_have_text(["Ann"])
         expect(page.locator("#events")).to_contain_text("<i>Joe</i> left")
         page.get_by_label("Channel").fill("elsewhere")
@@ -252,24 +251,26 @@ class Pages(CometPageTest):
 
     def test_anyone_can_read_them(self):
         server, address = self.serve_pages()
-        for scheme in ("light", "dark"):
-            for name, viewport in (("desktop", None), ("phone", PHONE)):
-                options = {"color_scheme": scheme, **({"viewport": viewport} if viewport else {})}
-                page = self.enter(address, "Ann", f"{scheme}-{name}", **options)
-                self.write(page, "x" * 200)
-                self.push(server, f"{scheme}-{name}", "from elsewhere, with several words " * 5)
-                expect(page.locator("#log .message")).to_have_count(2)
-                for path in ("chat", "presence?channel=lobby", ""):
-                    self.look(page, f"{path.partition('?')[0] or 'index'}-{scheme}-{name}")
-                    page.goto(address + path)
-                self.look(page, f"index-{scheme}-{name}")
+        page = self.enter(address, "Ann")
+        self.write(page, "x" * 200)
+        self.push(server, "lobby", "from elsewhere, with several words " * 5)
+        expect(page.locator("#log .message")).to_have_count(2)
+        self.look(page, "room")
+        for path in ("chat", "presence?channel=lobby", ""):
+            page.goto(address + path)
+            self.look(page, path.partition("?")[0] or "index")
 
     def look(self, page, name):
-        """It must be legible and fit the screen."""
-        self.shot(page, f"comet-{name}")
-        self.assertEqual(page.evaluate(CONTRAST), [], name)
-        self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"),
-                             page.viewport_size["width"], name)
+        """It must be legible and fit the screen, light or dark."""
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
+                page.set_viewport_size(viewport)
+                self.shot(page, f"comet-{name}-{scheme}-{size}", whole=False)
+                self.assertEqual(page.evaluate(CONTRAST), [], name)
+                self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"),
+                                     viewport["width"], name)
+        page.set_viewport_size(DESKTOP)
         unnamed = page.evaluate("""() => [...document.querySelectorAll("input, select, button")]
           .filter((each) => !each.labels?.length && !each.textContent.trim())
           .map((each) => each.outerHTML)""")

@@ -23,8 +23,8 @@ function parsed(content) {
 function add_message({content}) {
   const {from, text} = parsed(content);
   const line = make("li", from === own_name ? "message own" : "message");
-  const head = make("header", "", from ? `${from} · ` : "");
-  head.append(clock());
+  const head = make("header");
+  head.append(...(from ? [make("b", "from", from)] : []), clock());
   line.append(head, make("div", "text", text));
   add_line($("log"), line, lines_max);
 }
