@@ -20,7 +20,7 @@ from playwright.sync_api import expect, sync_playwright
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("MILLIPEDE_CHROMIUM", "/usr/bin/chromium")
 SHOTS = Path(os.environ.get("MILLIPEDE_SHOTS") or REPOSITORY / "build" / "browser")
-DEADLINE = float(os.environ.get("MILLIPEDE_BROWSER_DEADLINE", "60"))  # seconds; waited for in full only when something is broken
+DEADLINE = 60.0  # seconds; waited for in full only when something is broken
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
          "--disable-component-update", "--disable-dev-shm-usage", "--no-first-run",
          "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSL-1.0
-"""What the tests of the comet server's browser side share: servers, a wire that can be cut, and pages
-with a client in them."""
+"""What the tests of the comet server's browser side share: servers, a wire that can be cut, and
+pages with a client in them."""
 
 import select
 import socket

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSL-1.0
 """The comet server's client and pages in a browser, on real servers.
 
-Goal: nobody loses or doubles a message while history reaches, by whatever transport, and whoever did
-lose some is told so; two people can talk; what they write is text and nothing else.
+Goal: nobody loses or doubles a message while history reaches, by whatever transport, and whoever
+did lose some is told so; two people can talk; what they write is text and nothing else.
 Method: a wire between page and server that the test cuts, or leads to another server.
 """
 

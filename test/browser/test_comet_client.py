@@ -3,8 +3,8 @@
 
 Goal: what it asks for, what it tells the page, when it comes again and how: each rule of its own
 part of docs/comet.md.
-Method: the browser's own WebSocket, EventSource and fetch are replaced by a stub that the test plays
-the server on; time passes by Playwright's clock.
+Method: the browser's own WebSocket, EventSource and fetch are replaced by a stub on which the test
+is the server; time passes by Playwright's clock.
 """
 
 import unittest

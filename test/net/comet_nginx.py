@@ -3,8 +3,8 @@
 
 Goal: everything works as without it, each message goes through at once, and the server learns when
 a subscriber has gone.
-Method: nginx with that very file, whose addresses alone are replaced; raw sockets. Where there is no
-nginx all of it is skipped, and that is said.
+Method: nginx with that very file, whose addresses alone are replaced; raw sockets. Where there is
+no nginx all of it is skipped, and that is said.
 """
 
 import base64
