@@ -5,8 +5,8 @@ Goal: over every transport, dropped at any moment, each gets every message of it
 once and in order as long as history reaches; where it does not, and after the server has started
 anew, a gap marker says so, and where it goes on.
 Method: the publisher waits for those who are not to miss anything, so that history always reaches
-for them, however slow the machine is. Others come once, and stay away until it cannot. In the midst the server is
-replaced by another.
+for them, however slow the machine is. Others come once, and stay away until it cannot. In the midst
+the server is replaced by another.
 
 Environment: MILLIPEDE_CHURN_SECONDS (1): for how long each server is published to, at least.
 """
@@ -240,7 +240,7 @@ class Churn(CometTest):
     """All of them at once."""
 
     def publish(self, table, subscribers, server):
-        """To all channels in turn, for a life; nobody who is not to miss anything is left behind."""
+        """To all channels in turn, for a life; no one who is to miss nothing is left behind."""
         table.begin_life()
         publisher = self.http(server.admin)
         until = time.monotonic() + SECONDS
