@@ -64,8 +64,8 @@ def parsed(arguments):
                         help="further subjects; repeatable")
     parser.add_argument("--subjects", type=names, default=[], metavar="A,B", help="only these")
     parser.add_argument("--questions", type=names, default=[], metavar="A,B",
-                        help="compare, exact, scale, fairness, broadcast, fanout: only these; echo means "
-                        "all echo-...")
+                        help="compare, exact, scale, fairness, broadcast, fanout: only these; "
+                        "echo means all echo-...")
     parser.add_argument("--rounds", type=at_least(1, int), metavar="N",
                         help="repetitions (each command has its own default)")
     parser.add_argument("--seconds", type=at_least(0.1, float), metavar="S",

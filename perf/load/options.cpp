@@ -139,7 +139,7 @@ po::options_description described_options() {
         "messages", text("M"), "end once everybody has had M messages (0: after the duration)")(
         "retry", text("TIME"), "until who got a reply without a message asks again (1s)")(
         "spin", text("TIME"), "do not sleep for so long after something came (0s)")(
-        "opened-by", text("WHAT"), "it counts as open with the reply's head, or its request (head)");
+        "opened-by", text("WHAT"), "counts as open with the reply's head, or its request (head)");
     po::options_description pace{"Pace and machine", 100, 60};
     pace.add_options()("open-rate", text("R"),
                        "connections opened per second (0: as fast as possible)")(

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
 """A million connections to one server, millipede-online or millipede-comet, opened, counted, heard
-and weighed: in a guest of QEMU, whose kernel sets no one's limits, or with --native as far as this machine goes."""
+and weighed: in a guest of QEMU, whose kernel sets no one's limits, or with --native as far as this
+machine goes."""
 import argparse
 import contextlib
 import dataclasses
@@ -73,8 +74,8 @@ def parse_arguments(words):
     add("--connections", type=number(10, plans.CONNECTIONS_MAX), default=1_000_000, metavar="N",
         help="how many [1000000]")
     add("--subject", choices=list(SUBJECTS), default="online",
-        help="whose they are: logged in at millipede-online, or long-polls of millipede-comet, each "
-        "on a channel of its own or all on one [online]")
+        help="whose they are: logged in at millipede-online, or long-polls of millipede-comet, "
+        "each on a channel of its own or all on one [online]")
     add("--sample", type=number(0, 1_000_000), default=10_000, metavar="N",
         help="online: echoes verified at least, on random connections, while all are open [10000]")
     add("--native", action="store_true", help="without a guest, as far as the limits allow")
@@ -98,7 +99,8 @@ def check(arguments):
         if not os.access(arguments.bin / name, os.X_OK):
             raise Misuse(f"no program {arguments.bin / name}: build first (./dev build release)")
     if arguments.native and arguments.subject != "online":
-        raise Misuse("--native: only for --subject online; ./dev test -R comet-memory is the other's")
+        raise Misuse("--native: only for --subject online; for the others ./dev test -R "
+                     "comet-memory")
     if arguments.kernel and not arguments.kernel.is_file():
         raise Misuse(f"--kernel: no file {arguments.kernel}")
     if arguments.json and not arguments.json.resolve().parent.is_dir():
