@@ -10,6 +10,7 @@ import sys
 ROOMS = ["base", "wire", "memory", "worker", "process"]  # each may include those before it
 # Rooms beside those, and what they may include.
 APART = {"admin": [*ROOMS, "admin"], "client": ["base", "wire", "client"]}
+COMET_ROOMS = ["wire", "channels", "ports"]  # of server/comet, likewise
 FILE_LINES_MAX = 400
 LINE_COLUMNS_MAX = 100
 FORBIDDEN = {
@@ -41,6 +42,17 @@ def check_rooms(path, lines):
         room = header.split("/")[1]
         if room not in allowed:
             breach(path, number, f"room {own} may not include {header}")
+
+
+def check_comet_rooms(path, lines):
+    """server/comet/<room>/...: the same there, whose includes name the room alone."""
+    if path.parts[:2] != ("server", "comet") or path.parts[2] not in COMET_ROOMS:
+        return
+    allowed = COMET_ROOMS[:COMET_ROOMS.index(path.parts[2]) + 1]
+    for number, header in includes(lines):
+        is_own = pathlib.Path("server/comet", header).is_file()
+        if is_own and header.split("/")[0] not in allowed:
+            breach(path, number, f"room {path.parts[2]} may not include {header}")
 
 
 def check_borders(path, lines):
@@ -92,6 +104,7 @@ def main():
         check_text(path, lines)
         if path.suffix != ".py":
             check_rooms(path, lines)
+            check_comet_rooms(path, lines)
             check_borders(path, lines)
     print("\n".join(breaches) or "layers and style: as they should be")
     return 1 if breaches else 0

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include "hub.hpp"
-#include "tally.hpp"
+#include "channels/hub.hpp"
+#include "channels/tally.hpp"
 
 #include "common/program_admin.hpp"
 

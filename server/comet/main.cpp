@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 // The comet server: pushes messages to browsers over HTTP. icomet's, on Millipede.
-#include "admin.hpp"
-#include "command_executor.hpp"
+#include "channels/local_hub.hpp"
+#include "channels/tally.hpp"
 #include "figures.hpp"
-#include "framed_clients.hpp"
-#include "front.hpp"
-#include "local_hub.hpp"
 #include "pid_file.hpp"
+#include "ports/admin.hpp"
+#include "ports/command_executor.hpp"
+#include "ports/framed_clients.hpp"
+#include "ports/front.hpp"
 #include "settings.hpp"
-#include "tally.hpp"
 
 #include "common/command_line.hpp"
 #include "common/program_admin.hpp"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include "address_gate.hpp"
-#include "cors.hpp"
-#include "http_codec.hpp"
-#include "limits.hpp"
+#include "channels/limits.hpp"
+#include "ports/address_gate.hpp"
+#include "wire/cors.hpp"
+#include "wire/http_codec.hpp"
 
 #include "common/admin_settings.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "address_gate.hpp"
+#include "ports/address_gate.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "attendance.hpp"
+#include "channels/attendance.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "audience.hpp"
+#include "channels/audience.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "registry.hpp"
+#include "channels/registry.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "channel_items.hpp"
+#include "channels/channel_items.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "client_commands.hpp"
+#include "ports/client_commands.hpp"
 
 #include <boost/test/unit_test.hpp>
 

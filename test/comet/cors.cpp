@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "cors.hpp"
+#include "wire/cors.hpp"
 
 #include <boost/test/unit_test.hpp>
 

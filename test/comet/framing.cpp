@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "framing.hpp"
+#include "channels/framing.hpp"
 
-#include "http_reply.hpp"
+#include "wire/http_reply.hpp"
 
 #include <boost/test/unit_test.hpp>
 

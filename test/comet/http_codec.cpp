@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "http_codec.hpp"
+#include "wire/http_codec.hpp"
 
 #include <boost/test/unit_test.hpp>
 

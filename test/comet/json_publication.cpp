@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "json_publication.hpp"
+#include "ports/json_publication.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "message.hpp"
+#include "channels/message.hpp"
 
 #include <boost/test/unit_test.hpp>
 

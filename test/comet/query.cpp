@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "query.hpp"
+#include "wire/query.hpp"
 
 #include <boost/test/unit_test.hpp>
 

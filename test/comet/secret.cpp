@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "secret.hpp"
+#include "channels/secret.hpp"
 
 #include <boost/test/unit_test.hpp>
 

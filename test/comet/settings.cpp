@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "settings.hpp"
 
-#include "tally.hpp"
+#include "channels/tally.hpp"
 
 #include <boost/test/unit_test.hpp>
 

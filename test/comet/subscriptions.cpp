@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "questions.hpp"
-#include "requested_channels.hpp"
+#include "channels/questions.hpp"
+#include "ports/requested_channels.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "user_name.hpp"
+#include "channels/user_name.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "utf8.hpp"
+#include "wire/utf8.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "web_files.hpp"
+#include "ports/web_files.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "websocket_frame.hpp"
+#include "wire/websocket_frame.hpp"
 
 #include <millipede/wire/payload.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "websocket_handshake.hpp"
+#include "wire/websocket_handshake.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/test/unit_test.hpp>

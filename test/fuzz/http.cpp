@@ -4,7 +4,7 @@
 // into its input; and what it takes, no stricter reader of HTTP's grammar would take for two.
 #include "fuzz/target.hpp"
 
-#include "http_codec.hpp"
+#include "wire/http_codec.hpp"
 
 #include <algorithm>
 #include <array>

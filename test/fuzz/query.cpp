@@ -2,8 +2,8 @@
 // The parameters of the comet server's requests. Input: the query, a NUL, a body.
 #include "fuzz/target.hpp"
 
-#include "message.hpp"
-#include "query.hpp"
+#include "channels/message.hpp"
+#include "wire/query.hpp"
 
 #include <cctype>
 #include <optional>

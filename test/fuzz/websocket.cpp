@@ -5,7 +5,7 @@
 // end.
 #include "fuzz/target.hpp"
 
-#include "websocket_frame.hpp"
+#include "wire/websocket_frame.hpp"
 
 #include <millipede/wire/payload.hpp>
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "channels/attendance.hpp"
+#include "channels/local_hub.hpp"
+#include "channels/questions.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <deque>
+#include <optional>
+
+namespace comet {
+
+/// What a worker keeps for the hub: the channels that live there, and the subscribers that are
+/// there. Its thread alone, but for `waiting_bytes`.
+class local_hub::desk final : public outlet {
+  public:
+    struct watcher {
+        millipede::connection_id id;
+        bool chunked;
+        bool with_users;
+    };
+
+    desk(local_hub& hub, std::uint32_t worker)
+        : owned{hub.limits_, hub.all_},
+          guests{hub.limits_, hub.users_},
+          present{hub.limits_, *this},
+          index{worker},
+          hub_{&hub} {}
+
+    void send(subscriber& to, millipede::payload bytes, bool may_be_lost) override;
+    void finished(subscriber& served) override;
+    void left(channel_key key, millipede::payload const& name, departure gone) override;
+    void done(std::size_t bytes) override;
+    void again() override;
+
+    registry owned;
+    attendance guests; ///< Of the channels that live here.
+    audiences present;
+    std::uint32_t index;
+    questions asking;
+    std::vector<watcher> watchers;
+    std::deque<std::string> broadcasts;                  ///< The first is under way.
+    bool walks = false;                                  ///< `walk` will be called.
+    bool walk_begun = false;                             ///< The registry's, for the first of them.
+    millipede::single_writer<std::uint64_t> subscribers; ///< Of the channels that live here.
+    /// Of messages on their way here, or waiting here for subscribers.
+    std::atomic<std::size_t> waiting_bytes{0};
+    std::optional<boost::asio::steady_timer> tick_timer;
+    std::optional<boost::asio::steady_timer> walk_timer;
+    std::chrono::steady_clock::time_point next_tick{};
+
+  private:
+    local_hub* hub_;
+};
+
+/// What a subscriber's worker asks the channel's.
+struct local_hub::question {
+    channel_item what;
+    std::uint32_t worker; ///< The subscriber's.
+    std::uint32_t ticket;
+    bool endless;
+    std::string user; ///< Empty: none.
+};
+
+/// The answer.
+struct local_hub::verdict {
+    std::uint32_t worker = 0; ///< The subscriber's.
+    std::uint32_t ticket = 0;
+    channel_key key{};
+    millipede::payload name{};
+    channel_opening opening{};
+    bool joins = false; ///< It has been counted as a subscriber.
+    bool wants_presence = false;
+    std::string user{}; ///< As whose; empty: it counts as nobody's.
+
+    departure taken_back() const;
+};
+
+} // namespace comet

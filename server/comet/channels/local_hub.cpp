@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "channels/local_hub.hpp"
+
+#include "channels/desk.hpp"
+#include "wire/http_reply.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <utility>
+
+namespace comet {
+namespace {
+
+using namespace std::chrono_literals;
+
+// So many broadcasts may wait, over all workers: each is a walk over all channels.
+constexpr std::uint32_t broadcasts_max = 1'024;
+
+// So many channels get a broadcast before others have their turn.
+constexpr int walk_slice = 256;
+
+// Until a broadcast looks again whether there is room for more messages.
+constexpr auto walk_pause = 5ms;
+
+} // namespace
+
+local_hub::local_hub(comet_server& server, channel_limits const& limits, tally& counters)
+    : server_{server}, limits_{limits}, counters_{counters} {
+    for (std::uint32_t worker = 0; worker < server.worker_count(); ++worker)
+        desks_.push_back(std::make_unique<desk>(*this, worker));
+}
+
+local_hub::~local_hub() = default;
+
+void local_hub::start() {
+    for (auto& each : desks_) {
+        each->tick_timer.emplace(server_.get_executor(each->index));
+        each->walk_timer.emplace(server_.get_executor(each->index));
+        server_.post_to(each->index, [this, &each] {
+            each->next_tick = std::chrono::steady_clock::now() + 1s;
+            await_tick(*each);
+        });
+    }
+}
+
+local_hub::desk& local_hub::desk_of(std::string_view channel) noexcept {
+    return *desks_[name_hash(channel) % desks_.size()];
+}
+
+std::uint64_t local_hub::subscribers() const {
+    std::uint64_t total = 0;
+    for (auto const& each : desks_)
+        total += each->subscribers.load();
+    return total;
+}
+
+// ---------------------------------------------------------------- channels
+
+channel* local_hub::obtain(desk& home, std::string_view name) {
+    auto* found = home.owned.find(name);
+    if (found) return found;
+    found = home.owned.make(name);
+    if (found) announce(home, *found, true);
+    return found;
+}
+
+bool local_hub::publish(publication message, std::function<void(publish_result)> answer) {
+    auto& home = desk_of(message.channel);
+    return !server_.post_to(
+        home.index, [this, &home, message = std::move(message), answer = std::move(answer)] {
+            auto const& shown = message.shown_token;
+            auto* found = shown ? home.owned.find(message.channel) : obtain(home, message.channel);
+            if (shown && (!found || !found->admits(*shown))) {
+                ++counters_.at(home.index, counted::bad_tokens);
+                return answer(publish_result::bad_token);
+            }
+            if (!found) {
+                ++counters_.at(home.index, counted::channels_full);
+                return answer(publish_result::channels_full);
+            }
+            if (!has_room(*found)) {
+                ++counters_.at(home.index, counted::publish_refused);
+                return answer(publish_result::busy);
+            }
+            answer(publish_result::taken);
+            publish_now(home, *found, message_type::data, message.content, message.ttl_seconds);
+        });
+}
+
+bool local_hub::has_room(channel const& interested) const noexcept {
+    for (auto const& each : interested.interests())
+        if (desks_[each.worker]->waiting_bytes.load(std::memory_order_relaxed) >=
+            limits_.waiting_max)
+            return false;
+    return true;
+}
+
+bool local_hub::all_have_room() const noexcept {
+    for (auto const& each : desks_)
+        if (each->waiting_bytes.load(std::memory_order_relaxed) >= limits_.waiting_max)
+            return false;
+    return true;
+}
+
+void local_hub::publish_now(desk& home, channel& to, message_type type, std::string_view content,
+                            std::uint32_t ttl_seconds) {
+    ++counters_.at(home.index, counted::published);
+    home.owned.lift(to);
+    send_out(home, to, home.owned.add(to, type, content, ttl_seconds));
+}
+
+void local_hub::send_out(desk& home, channel const& from, channel_event const& event) {
+    channel_key key{home.index, from.serial()};
+    for (auto const& each : from.interests()) {
+        auto& there = *desks_[each.worker];
+        there.waiting_bytes.fetch_add(event.bytes(), std::memory_order_relaxed);
+        bool posted =
+            !server_.post_to(there.index, [&there, key, event] { there.present.take(key, event); });
+        // It ends, and its subscribers with it.
+        if (!posted) there.waiting_bytes.fetch_sub(event.bytes(), std::memory_order_relaxed);
+    }
+}
+
+bool local_hub::broadcast(std::string content) {
+    auto all = static_cast<std::uint32_t>(desks_.size());
+    if (broadcasts_.fetch_add(all, std::memory_order_relaxed) >= broadcasts_max) {
+        broadcasts_.fetch_sub(all, std::memory_order_relaxed);
+        return false;
+    }
+    for (auto& each : desks_) {
+        bool posted = !server_.post_to(each->index, [this, &home = *each, content] {
+            home.broadcasts.push_back(content);
+            if (!home.walks) walk(home);
+        });
+        if (!posted) broadcasts_.fetch_sub(1, std::memory_order_relaxed); // the server ends
+    }
+    return true;
+}
+
+// Messages to many workers: as long as all have room for one more, as nobody knows whose is next.
+void local_hub::walk(desk& home) {
+    home.walks = false; // unless it will be called again: nobody else would, if that failed
+    for (int count = 0; count < walk_slice && !home.broadcasts.empty(); ++count) {
+        if (!std::exchange(home.walk_begun, true)) home.owned.begin_walk();
+        if (!all_have_room()) {
+            home.walk_timer->expires_after(walk_pause);
+            home.walk_timer->async_wait([this, &home](millipede::error_code code) {
+                if (!code) walk(home);
+            });
+            home.walks = true;
+            return;
+        }
+        if (auto* each = home.owned.next_in_walk()) {
+            publish_now(home, *each, message_type::broadcast, home.broadcasts.front());
+            continue;
+        }
+        home.broadcasts.pop_front();
+        home.walk_begun = false;
+        broadcasts_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    if (home.broadcasts.empty()) return;
+    boost::asio::post(server_.get_executor(home.index), [this, &home] { walk(home); });
+    home.walks = true;
+}
+
+bool local_hub::sign(std::string channel, std::uint32_t expires,
+                     std::function<void(std::optional<signature>)> answer) {
+    auto& home = desk_of(channel);
+    return !server_.post_to(home.index, [this, &home, channel = std::move(channel), expires,
+                                         answer = std::move(answer)] {
+        auto* found = obtain(home, channel);
+        if (!found) {
+            ++counters_.at(home.index, counted::channels_full);
+            return answer(std::nullopt);
+        }
+        auto seconds = expires == 0 ? limits_.channel_timeout : expires;
+        home.owned.set_idle(*found, seconds);
+        answer(signature{found->oldest(), found->own_token().text(), seconds});
+    });
+}
+
+bool local_hub::close(std::string channel, std::function<void(std::optional<sequence>)> answer) {
+    auto& home = desk_of(channel);
+    return !server_.post_to(
+        home.index, [this, &home, channel = std::move(channel), answer = std::move(answer)] {
+            auto* found = home.owned.find(channel);
+            if (!found) return answer(std::nullopt);
+            answer(found->next());
+            send_out(home, *found, found->closing());
+            home.subscribers -= found->subscribers();
+            end(home, *found);
+            home.owned.free(*found);
+        });
+}
+
+bool local_hub::clear(std::string channel, std::function<void(std::optional<sequence>)> answer) {
+    auto& home = desk_of(channel);
+    return !server_.post_to(home.index,
+                            [&home, channel = std::move(channel), answer = std::move(answer)] {
+                                auto* found = home.owned.find(channel);
+                                if (!found) return answer(std::nullopt);
+                                home.owned.clear(*found);
+                                answer(found->next());
+                            });
+}
+
+bool local_hub::look(std::string channel,
+                     std::function<void(std::optional<std::uint32_t>)> answer) {
+    auto& home = desk_of(channel);
+    return !server_.post_to(home.index,
+                            [&home, channel = std::move(channel), answer = std::move(answer)] {
+                                auto* found = home.owned.find(channel);
+                                if (!found) return answer(std::nullopt);
+                                answer(found->subscribers());
+                            });
+}
+
+// ---------------------------------------------------------------- time
+
+void local_hub::await_tick(desk& each) {
+    each.tick_timer->expires_at(each.next_tick);
+    each.tick_timer->async_wait([this, &each](millipede::error_code code) {
+        if (code) return;
+        each.next_tick += 1s;
+        await_tick(each); // before anything that might fail
+        tick(each);
+    });
+}
+
+void local_hub::tick(desk& each) {
+    each.owned.tick([&](channel& expired) { end(each, expired); });
+    dismiss_absent(each);
+    if (!each.watchers.empty())
+        each.owned.for_each_in_phase([&](channel const& one) { announce(each, one, true); });
+    each.present.tick();
+    counters_.at(each.index, counted::noops) = each.present.noops();
+}
+
+} // namespace comet

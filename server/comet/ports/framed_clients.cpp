@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "ports/framed_clients.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/address.hpp>
+
+#include <array>
+#include <string>
+#include <utility>
+
+namespace comet {
+namespace {
+
+using boost::asio::ip::address;
+using millipede::error_code;
+
+// IPv4 as such, where a listener of IPv6 takes both.
+address plain(address const& peer) {
+    if (!peer.is_v6() || !peer.to_v6().is_v4_mapped()) return peer;
+    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, peer.to_v6());
+}
+
+} // namespace
+
+void framed_clients::serve(service& listener) {
+    listener.on_open([this](connection& peer) { opened(peer); });
+    listener.on_message(
+        [this](connection& peer, millipede::frame const& each) { received(peer, each); });
+    listener.on_close(
+        [this](connection& peer, error_code const&) { channels_.leave(peer.session()); });
+}
+
+void framed_clients::opened(connection& peer) {
+    auto& who = peer.session();
+    who.id = peer.id();
+    who.how = transport::frame;
+    who.terms = {.chunked = false};
+    who.is_begun = true;
+    who.is_admitted = may_publish(peer);
+    channels_.attend(who);
+}
+
+bool framed_clients::may_publish(connection const& peer) const {
+    error_code code;
+    auto endpoint = peer.remote_endpoint(code);
+    if (gate_.has_rules()) return gate_.admits(code ? "" : endpoint.address().to_string());
+    if (code) return code == boost::asio::error::address_family_not_supported; // a Unix socket
+    return plain(endpoint.address()).is_loopback();
+}
+
+void framed_clients::received(connection& peer, millipede::frame const& received) {
+    auto data = received.data();
+    std::string_view text{reinterpret_cast<char const*>(data.data()), data.size()};
+    switch (received.command) {
+    case frame_command::subscribe:
+        return obey(peer, client_command::subscribe, text);
+    case frame_command::unsubscribe:
+        return obey(peer, client_command::unsubscribe, text);
+    case frame_command::publish:
+        return obey(peer, client_command::publish, text);
+    case frame_command::silence:
+        return; // it is there: that was all
+    default:
+        return refuse(peer, "unknown command");
+    }
+}
+
+void framed_clients::obey(connection& peer, client_command what, std::string_view data) {
+    auto parsed = parse_client_command(what, data, limits_.name_max);
+    if (!parsed.found) return refuse(peer, parsed.why);
+    auto right = peer->is_admitted ? publishing_right::all : publishing_right::none;
+    commands_.carry_out(peer.session(), std::move(*parsed.found), right);
+}
+
+void framed_clients::refuse(connection& peer, std::string_view why) {
+    ++counters_.at(peer.worker_index(), counted::bad_commands);
+    auto object = message_object(message_type::bad_command, "", 0, why);
+    std::array<framed_message, 1> messages{{{object}}};
+    std::string text;
+    append_messages(text, {transport::frame, false}, messages, false);
+    peer.send_bytes(millipede::as_bytes(text));
+    peer.close();
+}
+
+} // namespace comet

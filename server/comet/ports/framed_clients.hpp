@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "channels/hub.hpp"
+#include "channels/limits.hpp"
+#include "channels/tally.hpp"
+#include "ports/address_gate.hpp"
+#include "ports/command_executor.hpp"
+
+#include <millipede/server.hpp>
+
+#include <string_view>
+
+namespace comet {
+
+/// The port of framed TCP (`frame_command`): clients subscribe, and may publish if the gate of the
+/// admin port lets them pass, or without rules if they are on this machine.
+class framed_clients {
+  public:
+    using service = millipede::service<subscriber, millipede::frame_codec>;
+
+    /// The others outlive this.
+    framed_clients(hub& channels, tally& counters, command_executor& commands,
+                   channel_limits const& limits, address_gate gate)
+        : channels_{channels},
+          counters_{counters},
+          commands_{commands},
+          limits_{limits},
+          gate_{std::move(gate)} {}
+
+    /// Has this answer its connections; before the start. This outlives them.
+    void serve(service& listener);
+
+  private:
+    using connection = service::connection_type;
+
+    void opened(connection& peer);
+    void received(connection& peer, millipede::frame const& received);
+    void obey(connection& peer, client_command what, std::string_view data);
+    void refuse(connection& peer, std::string_view why);
+    bool may_publish(connection const& peer) const;
+
+    hub& channels_;
+    tally& counters_;
+    command_executor& commands_;
+    channel_limits limits_;
+    address_gate gate_;
+};
+
+} // namespace comet
