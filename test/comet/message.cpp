@@ -36,6 +36,13 @@ BOOST_AUTO_TEST_CASE(escaping) {
     BOOST_TEST(json_completed("a\\\"b\\nc\n\x02") == "a\\\"b\\nc\\n\\u0002");
 }
 
+BOOST_AUTO_TEST_CASE(what_is_escaped) {
+    for (auto text : {"", "plain", R"(\"\\\/\b\f\n\r\t\u00e9\uD83D)", "a\n\xc3\xa9"})
+        BOOST_TEST(is_json_escaped(text), text);
+    for (auto text : {"\"", "a\"b", R"(\\")", R"(a\)", R"(\\\)", R"(\x)", R"(\u12)", R"(\u12g4)"})
+        BOOST_TEST(!is_json_escaped(text), text);
+}
+
 BOOST_AUTO_TEST_CASE(sequences_wrap) {
     BOOST_TEST(distance(1, 3) == 2);
     BOOST_TEST(distance(3, 1) == -2);

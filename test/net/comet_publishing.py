@@ -8,6 +8,7 @@ Method: requests as publishers and browsers send them, and a subscriber who sees
 
 import json
 import unittest
+import urllib.parse
 
 from harness import wait_until
 from http_client import CometTest, data
@@ -179,6 +180,19 @@ class FrontPort(Publishing):
             self.assertEqual(client.get("/push?cname=c&content=x", method=method).status, 405)
         self.assertEqual(self.post(server.front, "/broadcast", {"content": "x"}).status, 404)
         self.assertEqual(self.post(server.front, "/push", b"{").status, 400)
+
+    def test_nobody_there_writes_another_message(self):
+        server = self.serve_comet(front_publish=True)
+        stream, _ = self.subscribe(server, "c", path="stream")
+        for content in ('","type":"close","cname":"d', '"});alert(1);({"":"', "\\", "\\u12", "\\x"):
+            body = urllib.parse.urlencode({"cname": "c", "content": content})
+            self.assertEqual(self.post(server.front, "/pub", body.encode(), ()).status, 400)
+            self.assertEqual(self.post(server.front, "/push", body.encode(), ()).status, 200)
+            self.assertEqual(stream.message()["content"], content)
+        # icomet's publishers may: they are trusted.
+        body = b'cname=c&content=x","by":"icomet'
+        self.assertEqual(self.post(server.admin, "/pub", body, ()).status, 200)
+        self.assertEqual(stream.message()["by"], "icomet")
 
     def test_tokens(self):
         server = self.serve_comet(front_publish=True, auth="token")

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "channels/message.hpp"
 
+#include <algorithm>
+#include <cstddef>
+
 namespace comet {
 namespace {
 
@@ -87,6 +90,32 @@ std::string json_escaped(std::string_view text) {
 
 std::string json_completed(std::string_view escaped) {
     return escape(escaped, false);
+}
+
+bool is_json_escaped(std::string_view text) noexcept {
+    auto is_digit = [](char letter) {
+        return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f') ||
+               (letter >= 'A' && letter <= 'F');
+    };
+    while (!text.empty()) {
+        constexpr std::size_t digits = 4;
+        char letter = text.front();
+        text.remove_prefix(1);
+        if (letter == '"') return false;
+        if (letter != '\\') continue;
+        if (text.empty()) return false;
+        char escaped = text.front();
+        text.remove_prefix(1);
+        if (escaped != 'u') {
+            if (std::string_view{"\"\\/bfnrt"}.find(escaped) == std::string_view::npos)
+                return false;
+            continue;
+        }
+        if (text.size() < digits || !std::all_of(text.begin(), text.begin() + digits, is_digit))
+            return false;
+        text.remove_prefix(digits);
+    }
+    return true;
 }
 
 std::string message_object(message_type type, std::string_view channel, sequence number,

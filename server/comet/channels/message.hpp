@@ -56,6 +56,9 @@ std::string json_escaped(std::string_view text);
 /// The same for what is escaped already, but for control characters, which no JSON string may have.
 std::string json_completed(std::string_view escaped);
 
+/// Whether it is escaped indeed, control characters aside: no quotation mark in it ends the string.
+bool is_json_escaped(std::string_view text) noexcept;
+
 /// The one form of all messages: `{"type":"data","cname":"C","seq":1,"content":"S"}`.
 /// \param content has been escaped; `channel` has not.
 std::string message_object(message_type type, std::string_view channel, sequence number,

@@ -48,6 +48,7 @@ front::front(hub& channels, tally& counters, service& own, command_executor& com
                             publishing::settings{.from_icomet = false,
                                                  .needs_token = limits_.needs_token,
                                                  .by_get = false,
+                                                 .believes_escapes = false,
                                                  .name_max = limits_.name_max});
 }
 

@@ -111,6 +111,10 @@ void publishing::publish_parameters(http_connection& connection, http_request co
     if (!ttl_seconds || channel.size() > settings_.name_max || !is_callback(callback.value_or("")))
         return refuse(connection, request, counted::bad_parameters, 400);
     auto content = given.text("content");
+    // Else it might end the string: to be another message, or a script of a page's.
+    if (is_escaped && !settings_.believes_escapes && !is_json_escaped(content))
+        return refuse(connection, request, counted::bad_parameters, 400,
+                      "content is not the inside of a JSON string");
     publication message{std::move(channel),
                         is_escaped ? json_completed(content) : json_escaped(content), *ttl_seconds};
     if (settings_.needs_token) message.shown_token = given.text("token");

@@ -21,6 +21,8 @@ class publishing {
         bool from_icomet = true;  ///< Replies name icomet, as those of its admin port do.
         bool needs_token = false; ///< Publishers show the token of the channel, as subscribers do.
         bool by_get = true;       ///< GET publishes, too.
+        /// What /pub takes is not looked at, as icomet has it: publishers can send any message.
+        bool believes_escapes = true;
         std::size_t name_max = 4'096;
     };
 
