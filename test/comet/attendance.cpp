@@ -144,4 +144,32 @@ BOOST_AUTO_TEST_CASE(all_users_of_a_channel_are_gone_with_it) {
     BOOST_TEST(h.roll(2) == "c1 ");
 }
 
+BOOST_AUTO_TEST_CASE(who_is_there_is_put_once) {
+    hall here;
+    std::string made;
+    auto told = [&](sequence next, std::size_t most = 9) {
+        return here.all.told(1, next, most, [&](std::string const& user) {
+            made += user;
+            return named(user);
+        });
+    };
+    BOOST_TEST(!told(7));
+    here.join(1, "b");
+    here.join(1, "a");
+    auto first = told(7);
+    BOOST_TEST(made == "ab");
+    BOOST_TEST(first->objects.size() == 2U);
+    here.join(1, "a");     // was there
+    here.all.left(1, "b"); // lingers
+    BOOST_TEST(told(7) == first);
+    BOOST_TEST(told(8) != first); // another number
+    BOOST_TEST(made == "abab");
+    here.join(1, "c");
+    BOOST_TEST(told(8)->objects.size() == 3U);
+    here.tick(3); // b is gone
+    BOOST_TEST(told(8)->objects.size() == 2U);
+    BOOST_TEST(told(9, 1)->objects.size() == 1U);
+    BOOST_TEST(made == "abababcaca");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

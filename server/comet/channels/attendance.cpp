@@ -44,6 +44,7 @@ arrival attendance::add(std::uint32_t serial, millipede::payload const& channel,
         place->second.where = &found->second;
         place->second.user = place->first;
         place->second.subscriptions = 1;
+        found->second.told.reset();
         return arrival::first;
     } catch (...) {
         if (found != rolls_.end() && found->second.users.empty()) rolls_.erase(found);
@@ -71,6 +72,7 @@ bool attendance::left(std::uint32_t serial, std::string_view user) noexcept {
 void attendance::forget(attendee& gone) noexcept {
     auto& where = *gone.where;
     where.users.erase(where.users.find(gone.user));
+    where.told.reset();
     kept_->fetch_sub(1, std::memory_order_relaxed);
     if (where.users.empty()) rolls_.erase(where.serial);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "channels/limits.hpp"
+#include "channels/message.hpp"
 
 #include <millipede/wire/payload.hpp>
 
@@ -10,9 +11,11 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace comet {
 
@@ -21,6 +24,13 @@ enum class arrival : std::uint8_t {
     first,   ///< He was not there before: others may be told.
     known,   ///< He was, or had left a moment ago.
     unknown, ///< There are too many: the subscription counts as one without a name.
+};
+
+/// What tells of a channel's users: made once for all who ask meanwhile, as there may be many of
+/// them, and many users.
+struct told_users {
+    sequence next = 0; ///< The number that the messages say.
+    std::vector<millipede::payload> objects{};
 };
 
 /// Who attends the channels of one worker: the users that subscriptions name, and how many of each
@@ -77,6 +87,25 @@ class attendance {
             f(user, each.subscriptions);
     }
 
+    /// What tells of a channel's users, as `make(user)` puts it: of so many, by name. The same as
+    /// before as long as nobody has come or gone, and the number is the same. Null: there are none.
+    template <class F>
+    std::shared_ptr<told_users const> told(std::uint32_t serial, sequence next, std::size_t most,
+                                           F make) {
+        auto found = rolls_.find(serial);
+        if (found == rolls_.end()) return nullptr;
+        auto& whose = found->second;
+        if (whose.told && whose.told->next == next) return whose.told;
+        auto made = std::make_shared<told_users>();
+        made->next = next;
+        for (auto const& [user, each] : whose.users) {
+            if (made->objects.size() == most) break;
+            made->objects.push_back(make(user));
+        }
+        whose.told = made;
+        return made;
+    }
+
   private:
     struct roll;
     using link = boost::intrusive::link_mode<boost::intrusive::auto_unlink>;
@@ -90,6 +119,7 @@ class attendance {
         millipede::payload name; ///< The channel's.
         std::uint32_t serial = 0;
         std::map<std::string, attendee, std::less<>> users;
+        std::shared_ptr<told_users const> told{}; ///< Null when it has to be made.
     };
 
     arrival add(std::uint32_t serial, millipede::payload const& channel, std::string_view user);

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <deque>
+#include <memory>
 #include <optional>
 
 namespace comet {
@@ -72,6 +73,8 @@ struct local_hub::verdict {
     channel_key key{};
     millipede::payload name{};
     channel_opening opening{};
+    /// What follows it, for who wants presence. Others may have the same; null: nothing.
+    std::shared_ptr<told_users const> present{};
     bool joins = false; ///< It has been counted as a subscriber.
     bool wants_presence = false;
     std::string user{}; ///< As whose; empty: it counts as nobody's.

@@ -19,6 +19,8 @@
 
 namespace comet {
 
+struct told_users;
+
 /// The server that channels live on.
 using comet_server = millipede::server<subscriber, http_codec>;
 
@@ -77,7 +79,7 @@ class local_hub final : public hub {
                        bool is_there);
     void tell_watchers(desk& home, std::string_view line, bool of_users);
     void welcome(desk& home, channel const& to, question const& asked, verdict& decided);
-    static void append_present(desk const& home, channel const& of, channel_opening& opening);
+    static std::shared_ptr<told_users const> users_present(desk& home, channel const& of);
     void tell_of_user(desk& home, channel const& whose, std::string_view user, message_type what);
     void dismiss_absent(desk& home);
     void walk(desk& home);

@@ -100,16 +100,14 @@ void local_hub::welcome(desk& home, channel const& to, question const& asked, ve
     }
     decided.wants_presence =
         asked.endless && asked.what.presence && limits_.presence == presence_level::all;
-    if (decided.wants_presence) append_present(home, to, decided.opening);
+    if (decided.wants_presence) decided.present = users_present(home, to);
 }
 
-void local_hub::append_present(desk const& home, channel const& of, channel_opening& opening) {
-    std::size_t told = 0;
-    home.guests.for_each(of.serial(), [&](std::string const& user, std::uint32_t) {
-        if (++told > present_max) return;
-        auto object = message_object(message_type::present, text_of(of.name()), of.next(),
-                                     json_escaped(user));
-        opening.messages.push_back({shared(object)});
+// Who asks again and again, by commands of some bytes each, has it made once.
+std::shared_ptr<told_users const> local_hub::users_present(desk& home, channel const& of) {
+    return home.guests.told(of.serial(), of.next(), present_max, [&](std::string const& user) {
+        return shared(message_object(message_type::present, text_of(of.name()), of.next(),
+                                     json_escaped(user)));
     });
 }
 

@@ -134,6 +134,9 @@ void local_hub::carry_out(desk& here, verdict& decided) {
     std::vector<framed_message> messages;
     for (auto const& each : decided.opening.messages)
         messages.push_back({text_of(each.object), each.position});
+    if (decided.present)
+        for (auto const& each : decided.present->objects)
+            messages.push_back({text_of(each)});
     append_messages(text, frame, messages, decided.opening.batch);
     bool ends =
         !decided.joins && is_reply(who.how) && (!is_endless(who.how) || !who.has_subscriptions());
