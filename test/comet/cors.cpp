@@ -29,6 +29,23 @@ BOOST_AUTO_TEST_CASE(what_is_none) {
         BOOST_CHECK_THROW(cors{text}, std::invalid_argument);
 }
 
+BOOST_AUTO_TEST_CASE(who_begins_a_websocket) {
+    cors one{"https://example.com"};
+    cors none{"none"};
+    for (auto const* rules : {&one, &none}) {
+        BOOST_TEST(rules->admits("", "push.example")); // no page's
+        BOOST_TEST(rules->admits("https://push.example", "push.example"));
+        BOOST_TEST(rules->admits("http://push.example:81", "push.example:81"));
+        for (auto other : {"https://other.example", "https://push.example.evil.example", "null",
+                           "http://push.example:81", "https://example.com.evil.example"})
+            BOOST_TEST(!rules->admits(other, "push.example"), other);
+    }
+    BOOST_TEST(one.admits("https://example.com", "push.example"));
+    BOOST_TEST(!none.admits("https://example.com", "push.example"));
+    BOOST_TEST(cors{}.admits("https://other.example", "push.example"));
+    BOOST_TEST(cors{}.admits("null", "push.example"));
+}
+
 BOOST_AUTO_TEST_CASE(the_answer_to_who_asks_beforehand) {
     auto answer = cors{}.answer();
     BOOST_TEST(answer.status == 204);

@@ -62,6 +62,17 @@ class Beginning(WebSocketTest):
         self.assertEqual(server.counts()["bad_parameters"], 3)
         self.assertEqual(server.counts()["websockets"], 0)
 
+    def test_pages_of_other_origins(self):
+        server = self.serve_comet(cors_origin="https://example.com")
+        good = handshake(RFC_KEY)
+        host = next(each for each in good if each.startswith("Host: ")).removeprefix("Host: ")
+        for origin, status in (("https://example.com", 101), (f"http://{host}", 101),
+                               ("https://evil.example", 403), ("null", 403)):
+            client = self.http(server.front)
+            client.ask("/ws", fields=(*good, f"Origin: {origin}"))
+            self.assertEqual(client.head()[0], status, origin)
+        server.stop()
+
     def test_behind_a_poll(self):
         server = self.serve_comet()
         client = WebSocket(server.front)

@@ -42,7 +42,8 @@ front::front(hub& channels, tally& counters, service& own, command_executor& com
                   commands,
                   limits_,
                   {.message_max = wanted.websocket_message_max,
-                   .right = right_of(wanted.publishes, limits_.needs_token)}} {
+                   .right = right_of(wanted.publishes, limits_.needs_token),
+                   .pages = cors_}} {
     if (wanted.publishes)
         publishing_.emplace(*this, channels,
                             publishing::settings{.from_icomet = false,

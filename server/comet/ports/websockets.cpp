@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint16_t switching_protocols = 101;
 constexpr std::uint16_t bad_request = 400;
+constexpr std::uint16_t forbidden = 403;
 constexpr std::uint16_t upgrade_required = 426;
 
 // Takes the next frame, with the pieces before it, which `who` keeps for that time alone.
@@ -50,6 +51,10 @@ void websockets::begin(http_connection& connection, http_request const& request)
     auto handshake = answer_handshake(request.raw, connection.get_executor());
     if (handshake.status != switching_protocols)
         return refuse(connection, request, handshake.status);
+    if (!settings_.pages.admits(handshake.origin, handshake.host)) {
+        at_.count(connection, counted::forbidden);
+        return at_.reply(connection, error_page(forbidden), request.terms);
+    }
     at_.count(connection, counted::websockets);
     connection.send_bytes(millipede::as_bytes(handshake.reply));
     auto& who = connection.session();

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include "channels/limits.hpp"
 #include "ports/command_executor.hpp"
-#include "ports/port.hpp"
+#include "wire/cors.hpp"
 #include "wire/http_request.hpp"
+#include "channels/limits.hpp"
+#include "ports/port.hpp"
 
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace comet {
 
@@ -19,12 +21,13 @@ class websockets {
     struct settings {
         std::size_t message_max = 65'536; ///< Bytes of what a client sends as one.
         publishing_right right = publishing_right::none;
+        cors pages{}; ///< Whose pages may begin one.
     };
 
     /// \param at the port whose connections these are; outlives this, as the others do.
     websockets(port& at, hub& channels, command_executor& commands, channel_limits const& limits,
                settings wanted)
-        : at_{at}, channels_{channels}, commands_{commands}, limits_{limits}, settings_{wanted} {}
+        : at_{at}, channels_{channels}, commands_{commands}, limits_{limits}, settings_{std::move(wanted)} {}
 
     /// A request for one, with the channels that its parameters name, if any.
     void begin(http_connection& connection, http_request const& request);

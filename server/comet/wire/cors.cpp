@@ -32,7 +32,15 @@ cors::cors(std::string_view origin) {
         throw std::invalid_argument{"'" + std::string{origin} +
                                     "' is neither *, nor none, nor an origin such as "
                                     "https://example.com"};
+    origin_ = origin;
     fields_.append("Access-Control-Allow-Origin: ").append(origin).append("\r\n");
+}
+
+bool cors::admits(std::string_view origin, std::string_view host) const noexcept {
+    constexpr std::string_view mark{"://"};
+    if (origin.empty() || origin_ == "*" || origin == origin_) return true;
+    auto at = origin.find(mark);
+    return at != std::string_view::npos && origin.substr(at + mark.size()) == host;
 }
 
 http_reply cors::answer() const {

@@ -20,13 +20,18 @@ class cors {
 
     /// The line that every reply has; empty: pages of other origins read nothing.
     std::string const& fields() const noexcept { return fields_; }
+    /// Whether a page may begin a WebSocket: browsers name its origin, and leave it to the server.
+    /// \param origin as the request names it; empty: it does not, and is no page's
+    /// \param host the request's: pages of the server itself may
+    bool admits(std::string_view origin, std::string_view host) const noexcept;
     /// Whether browsers that ask beforehand, by OPTIONS, are answered.
     bool answers() const noexcept { return !fields_.empty(); }
     /// The answer, beside `fields()`.
     http_reply answer() const;
 
   private:
-    std::string fields_;
+    std::string origin_{};
+    std::string fields_{};
 };
 
 } // namespace comet

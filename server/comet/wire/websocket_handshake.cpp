@@ -92,7 +92,11 @@ websocket_handshake answer_handshake(std::string_view request,
     connection.set_option(websocket::stream_base::decorator(
         [](websocket::response_type& reply) { reply.set(http::field::server, "Millipede"); }));
     connection.accept(fields, failure);
-    if (!failure) return made;
+    if (!failure) {
+        made.origin = fields[http::field::origin];
+        made.host = fields[http::field::host];
+        return made;
+    }
     bool other_version = failure == websocket::error::bad_sec_version;
     return {.status = other_version ? upgrade_required : bad_request};
 }

@@ -13,6 +13,8 @@ namespace comet {
 struct websocket_handshake {
     std::uint16_t status = 101; ///< 426: another version than 13; 400: anything else is wrong.
     std::string reply{};        ///< 101: its bytes, after which frames come.
+    std::string origin{};       ///< 101: whose page has asked for it; empty: nobody says.
+    std::string host{};         ///< 101: of the server, as it was asked.
 };
 
 /// Answers a request, by RFC 6455; no extension and no subprotocol is agreed on.
