@@ -27,7 +27,11 @@ class websockets {
     /// \param at the port whose connections these are; outlives this, as the others do.
     websockets(port& at, hub& channels, command_executor& commands, channel_limits const& limits,
                settings wanted)
-        : at_{at}, channels_{channels}, commands_{commands}, limits_{limits}, settings_{std::move(wanted)} {}
+        : at_{at},
+          channels_{channels},
+          commands_{commands},
+          limits_{limits},
+          settings_{std::move(wanted)} {}
 
     /// A request for one, with the channels that its parameters name, if any.
     void begin(http_connection& connection, http_request const& request);
