@@ -36,6 +36,9 @@ class local_hub::desk final : public outlet {
     void left(channel_key key, millipede::payload const& name, departure gone) override;
     void done(std::size_t bytes) override;
     void again() override;
+    /// Tells of those who have left while too much waited where their channels live: untold, they
+    /// would count for as long as the channel lives, which would be for ever.
+    void tell_what_is_owed();
 
     registry owned;
     attendance guests; ///< Of the channels that live here.
@@ -54,7 +57,16 @@ class local_hub::desk final : public outlet {
     std::chrono::steady_clock::time_point next_tick{};
 
   private:
+    struct debt {
+        channel_key key;
+        millipede::payload name;
+        departure gone;
+    };
+    // False when there is no room.
+    bool tell(channel_key key, millipede::payload const& name, departure const& gone);
+
     local_hub* hub_;
+    std::deque<debt> owed_;
 };
 
 /// What a subscriber's worker asks the channel's.

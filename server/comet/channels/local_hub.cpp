@@ -228,6 +228,7 @@ void local_hub::await_tick(desk& each) {
 }
 
 void local_hub::tick(desk& each) {
+    each.tell_what_is_owed();
     each.owned.tick([&](channel& expired) { end(each, expired); });
     dismiss_absent(each);
     if (!each.watchers.empty())
