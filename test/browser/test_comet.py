@@ -199,7 +199,34 @@ class Pages(CometPageTest):
         self.write(page, "first")
         expect(page.locator("#log .text")).to_have_text(["first"])
         expect(page).to_have_title("a room \u00b7 Chat")
+        expect(page.get_by_role("heading")).to_have_text("a room")
         expect(page.locator("#here")).to_have_text("Here: Ann")
+
+    def test_a_name_is_more_than_blanks(self):
+        _, address = self.serve_pages()
+        page = self.visit("Ann", f"{address}chat?name=%20&channel=lobby")
+        page.get_by_role("button", name="Enter").click()
+        expect(page.locator("#room")).to_be_hidden()
+
+    def test_who_comes_later_sees_when_it_was_written(self):
+        server, address = self.serve_pages()
+        self.push(server, "lobby", json.dumps({"from": "Joe", "text": "then", "at": 86400000}),
+                  json.dumps({"from": "Joe", "text": "never", "at": 1e300}), "plain")
+        page = self.enter(address, "Ann")
+        self.write(page, "now")
+        expect(page.locator("#log .text")).to_have_text(["then", "never", "plain", "now"])
+        expect(page.locator("#log time").nth(0)).to_have_attribute(
+            "datetime", "1970-01-02T00:00:00.000Z")
+        expect(page.locator("#log time").nth(0)).to_contain_text("1970")
+        self.assertEqual(page.locator("#log .own").count(), 1)
+
+    def test_the_first_page_tells_how_to_load_the_client(self):
+        _, address = self.serve_pages()
+        page = self.visit("Ann", address)
+        said = page.locator("code").filter(has_text="import").text_content()
+        name = said.split('"')[1]
+        self.assertEqual(page.evaluate("async (name) => typeof (await import(name)).Comet", name),
+                         "function")
 
     def test_whatever_is_published_is_text(self):
         server, address = self.serve_pages()

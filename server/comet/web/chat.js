@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// A channel as a chat: what is published is {"from": name, "text": text}; any other text is shown
-// as it is. The address may have name, channel and transport: then the room is entered at once.
+// A channel as a chat: what is published is {"from": name, "text": text, "at": milliseconds}, as
+// who comes later wants to know when; any other text is shown as it is. The address may have name, channel and transport: then the room is entered at once.
 import {Comet} from "./comet.js";
 import {$, add_line, clock, gap_text, make, show_state} from "./view.js";
 
@@ -14,17 +14,20 @@ let own_name = "";
 /** Who wrote what; anyone may have published anything. */
 function parsed(content) {
   try {
-    const {from, text} = JSON.parse(content);
-    if (typeof from === "string" && typeof text === "string") return {from, text};
+    const {from, text, at} = JSON.parse(content);
+    const when = new Date(typeof at === "number" ? at : NaN);
+    if (typeof from === "string" && typeof text === "string") {
+      return {from, text, when: isNaN(when) ? new Date() : when};
+    }
   } catch {} // then it is no JSON, which may be
-  return {from: "", text: content};
+  return {from: "", text: content, when: new Date()};
 }
 
 function add_message({content}) {
-  const {from, text} = parsed(content);
-  const line = make("li", from === own_name ? "message own" : "message");
+  const {from, text, when} = parsed(content);
+  const line = make("li", from && from === own_name ? "message own" : "message");
   const head = make("header");
-  head.append(...(from ? [make("b", "from", from)] : []), clock());
+  head.append(...(from ? [make("b", "from", from)] : []), clock(when));
   line.append(head, make("div", "text", text));
   add_line($("log"), line, lines_max);
 }
@@ -54,7 +57,7 @@ async function send(event) {
   $("text").value = "";
   $("refusal").hidden = true;
   try {
-    await comet.publish(channel, JSON.stringify({from: own_name, text}));
+    await comet.publish(channel, JSON.stringify({from: own_name, text, at: Date.now()}));
   } catch (failure) {
     if (!$("text").value) $("text").value = text;
     $("refusal").hidden = false;
@@ -68,6 +71,7 @@ function enter() {
   $("enter").hidden = true;
   $("room").hidden = false;
   document.title = `${channel} · Chat`;
+  $("title").textContent = channel;
   $("who").href = `presence?${new URLSearchParams({channel})}`;
   comet = new Comet(new URL(".", import.meta.url), {
     channel, seq: 1, user: own_name, presence: true, transport: $("transport").value,
@@ -97,4 +101,4 @@ $("write").addEventListener("submit", send);
 for (const name of ["name", "channel", "transport"]) {
   if (given.get(name)) $(name).value = given.get(name);
 }
-if (given.get("name") && given.get("channel")) enter();
+if (given.get("name")?.trim() && given.get("channel")) enter();

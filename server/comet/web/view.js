@@ -11,12 +11,13 @@ export function make(tag, name, text) {
   return element;
 }
 
-/** The time of day, for people and for machines. */
-export function clock() {
-  const now = new Date();
+/** A time, for people and for machines; its day where that is not today. */
+export function clock(when = new Date()) {
   const digits = {hour: "2-digit", minute: "2-digit"};
-  const element = make("time", "", now.toLocaleTimeString([], digits));
-  element.dateTime = now.toISOString();
+  const is_today = when.toDateString() === new Date().toDateString();
+  const element = make("time", "", is_today ? when.toLocaleTimeString([], digits)
+    : when.toLocaleString([], {dateStyle: "medium", timeStyle: "short"}));
+  element.dateTime = when.toISOString();
   return element;
 }
 
