@@ -49,32 +49,32 @@ setting seconds_setting(std::string name, std::string help, std::uint32_t& targe
 }
 
 void add_channel_settings(settings_table& table, comet::channel_limits& channels) {
-    table.add({"auth", "HOW", "token: subscribers need one, of /sign; or none [none]",
+    table.add({"auth", "HOW", "token: subscribers need the one of /sign; or none [none]",
                [&](std::string const& text) {
                    if (text != "none" && text != "token")
                        throw std::invalid_argument{"'" + text + "' is neither none nor token"};
                    channels.needs_token = text == "token";
                }});
     table.add(count_setting("max-channels", "channels in all", channels.channels_max, 1));
-    table.add(count_setting("max-subscribers-per-channel", "of one channel",
+    table.add(count_setting("max-subscribers-per-channel", "subscribers of one channel",
                             channels.subscribers_max, 1));
-    table.add(count_setting("channels-per-connection", "that one may be subscribed to",
+    table.add(count_setting("channels-per-connection", "channels that one may be subscribed to",
                             channels.channels_per_connection, 1));
     table.add(count_setting("channel-buffer-size", "messages that a channel keeps",
                             channels.buffer_size, 0));
-    table.add({"history-max-bytes", "BYTES", "of messages that all channels keep [1073741824]",
+    table.add({"history-max-bytes", "BYTES", "messages of all channels together [1073741824]",
                [&](std::string const& text) {
                    channels.history_max =
                        static_cast<std::size_t>(parse_number(text, 0, std::uint64_t{1} << 44));
                }});
     table.add(seconds_setting("channel-timeout", "free a channel without subscribers after TIME",
                               channels.channel_timeout, 0));
-    table.add(seconds_setting("polling-timeout", "tell subscribers of TIME without a message",
+    table.add(seconds_setting("polling-timeout", "tell subscribers when nothing came for TIME",
                               channels.polling_timeout, 1));
 }
 
 void add_presence_settings(settings_table& table, comet::channel_limits& channels) {
-    table.add({"presence", "WHOM", "who is told of users: none, admin, all [admin]",
+    table.add({"presence", "WHOM", "who is told which users are there: none, admin, all [admin]",
                [&](std::string const& text) {
                    using level = comet::presence_level;
                    if (text != "none" && text != "admin" && text != "all")
@@ -85,9 +85,9 @@ void add_presence_settings(settings_table& table, comet::channel_limits& channel
                }});
     table.add(seconds_setting("presence-linger", "a user is gone so long after he has left",
                               channels.user_linger, 0));
-    table.add(count_setting("presence-users", "that are kept, of all channels; others are nobody",
+    table.add(count_setting("presence-users", "users kept, of all channels; others are nobody",
                             channels.users_max, 0));
-    table.add(count_setting("presence-users-per-channel", "that are kept of one",
+    table.add(count_setting("presence-users-per-channel", "users kept of one channel",
                             channels.users_per_channel_max, 0));
 }
 
@@ -107,12 +107,11 @@ void add_http_settings(settings_table& table, comet::http_codec::limits& http) {
 
 void add_gate_settings(settings_table& table, comet_settings& settings) {
     table.add(
-        {"admin", "ADDR:PORT", "where to publish [127.0.0.1:8000]", [&](std::string const& text) {
+        {"admin", "ADDR:PORT", "for publishers [127.0.0.1:8000]", [&](std::string const& text) {
              millipede::parse_listen_address(text);
              settings.admin = text;
          }});
-    table.add({"listen", "ADDR:PORT", "where to speak framed TCP; not unless told",
-               [&](std::string const& text) {
+    table.add({"listen", "ADDR:PORT", "for framed TCP [nowhere]", [&](std::string const& text) {
                    millipede::parse_listen_address(text);
                    settings.framed = text;
                }});
@@ -126,13 +125,12 @@ void add_gate_settings(settings_table& table, comet_settings& settings) {
 }
 
 void add_publisher_settings(settings_table& table, comet_settings& settings) {
-    table.add({"front-publish", "", "whoever reaches the front port may publish: POST /push, /pub",
+    table.add({"front-publish", "", "take POST /push and /pub at the front port, too",
                [&](std::string const& text) { settings.front_publishes = parse_switch(text); }});
     table.add({"cors-origin", "ORIGIN",
                "whose pages may read the front port: *, an origin, none [*]",
                [&](std::string const& text) { settings.cross_origin = comet::cors{text}; }});
-    table.add({"web", "HOW",
-               "on: browsers get a client and its pages at the front port; or off [off]",
+    table.add({"web", "HOW", "on: serve comet.js, a chat and a presence page; or off [off]",
                [&](std::string const& text) {
                    if (text != "on" && text != "off")
                        throw std::invalid_argument{"'" + text + "' is neither on nor off"};
@@ -164,10 +162,30 @@ void add_common_settings(settings_table& table, comet_settings& settings) {
     add_server_settings(*common, settings.limits);
     for (auto each : common->all()) {
         if (std::find(unused.begin(), unused.end(), each.name) != unused.end()) continue;
-        if (each.name == "listen") each.name = "front";
+        if (each.name == "listen") {
+            each.name = "front";
+            constexpr std::string_view elsewhere{"where to listen"};
+            each.help.replace(0, elsewhere.size(), "for subscribers");
+        }
         if (!table.find(each.name)) table.add(std::move(each)); // else there is one of our own
     }
     table.at_end([common] { common->finish(); });
+}
+
+// What help shows first, and what it calls the parts.
+void arrange(settings_table& table) {
+    auto& all = table.all();
+    auto front = std::find_if(all.begin(), all.end(),
+                              [](setting const& each) { return each.name == "front"; });
+    std::rotate(all.begin(), front, front + 1);
+    table.begin_group("front", "Ports and publishers");
+    table.begin_group("auth", "Channels");
+    table.begin_group("presence", "Users");
+    table.begin_group("head-max", "Requests");
+    table.begin_group("pid-file", "Operation");
+    table.begin_group("tls-certificate", "TLS");
+    table.begin_group("workers", "Connections");
+    table.begin_group("stall-after", "Supervision and logs");
 }
 
 // Each connection may have one question, one answer and one farewell on their way to one worker;
@@ -205,15 +223,16 @@ std::vector<millipede::option_change> own_changes(comet_settings const& now,
 bool read_comet_settings(comet_settings& settings, int argc, char const* const* argv) {
     settings_table table;
     add_gate_settings(table, settings);
+    add_publisher_settings(table, settings);
     add_channel_settings(table, settings.channels);
     add_presence_settings(table, settings.channels);
     add_http_settings(table, settings.http);
-    add_publisher_settings(table, settings);
     note_what_is_said(table, settings.said);
-    table.add({"pid-file", "FILE", "has the process id while the server runs; refuse if it exists",
+    table.add({"pid-file", "FILE", "has the process id while the server runs; must not exist",
                [&](std::string const& text) { settings.limits.pid_file = text; }});
     add_admin_settings(table, settings.ops);
     add_common_settings(table, settings);
+    arrange(table);
     foreign_file icomet{
         "icomet-conf", "icomet's own file; --config and the command line win",
         [&](std::string const& file) { settings.warnings = apply_icomet_conf(file, settings); }};

@@ -15,6 +15,7 @@
 
 #include <exception>
 #include <iostream>
+#include <optional>
 
 namespace {
 
@@ -105,22 +106,38 @@ po::options_description accepted(po::options_description const& described) {
 
 po::options_description describe(std::vector<foreign_file> const& foreign,
                                  settings_table const& table) {
-    po::options_description description{"Options", 100, 62};
+    constexpr unsigned line_length = 100;
+    constexpr unsigned help_length = 62;
+    po::options_description all{line_length, help_length};
+    std::optional<po::options_description> group;
+    auto begin = [&](std::string const& caption) {
+        if (group) all.add(*group);
+        group.emplace(caption, line_length, help_length);
+    };
     auto add = [&](std::string const& name, std::string const& argument, std::string const& help) {
         if (argument.empty())
-            description.add_options()(name.c_str(), help.c_str());
+            group->add_options()(name.c_str(), help.c_str());
         else
-            description.add_options()(name.c_str(), po::value<std::string>()->value_name(argument),
-                                      help.c_str());
+            group->add_options()(name.c_str(), po::value<std::string>()->value_name(argument),
+                                 help.c_str());
     };
-    for (auto const& each : table.all())
+    bool has_groups = false;
+    for (auto const& each : table.all()) {
+        has_groups = has_groups || !each.group.empty();
+        if (!each.group.empty())
+            begin(each.group);
+        else if (!group)
+            begin("Options");
         add(each.name, each.argument, each.help);
+    }
+    if (has_groups || !group) begin(has_groups ? "Files and help" : "Options");
     for (auto const& each : foreign)
         add(each.name, "FILE", each.help);
     add("config", "FILE", "lines NAME = VALUE; the command line wins; SIGHUP reloads");
     add("help", "", "show this");
     add("version", "", "show the version");
-    return description;
+    all.add(*group);
+    return all;
 }
 
 std::vector<po::option> parse(po::options_description const& description, int argc,

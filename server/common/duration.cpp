@@ -41,7 +41,7 @@ std::string to_string(duration value) {
     for (auto [name, milliseconds] : units)
         if (count >= milliseconds && count % milliseconds == 0)
             return std::to_string(count / milliseconds) + std::string{name};
-    return std::to_string(count) + "ms";
+    return std::to_string(count) + (count == 0 ? "s" : "ms");
 }
 
 std::istream& operator>>(std::istream& stream, duration& value) {

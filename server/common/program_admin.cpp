@@ -47,18 +47,20 @@ millipede::admin_options options_of(admin_settings const& settings, std::string 
 
 class program_admin::implementation {
   public:
-    implementation(millipede::basic_server& server, millipede::admin_options const& wanted)
-        : endpoint{server, wanted} {}
+    implementation(millipede::basic_server& server, millipede::admin_options const& wanted,
+                   std::string called)
+        : endpoint{server, wanted}, option{std::move(called)} {}
 
     millipede::admin_endpoint endpoint;
+    std::string option;
 };
 
 program_admin::program_admin(millipede::basic_server& server, admin_settings const& settings,
                              std::string const& name, std::string const& version) {
     if (settings.endpoint.empty()) return;
     try {
-        implementation_ =
-            std::make_unique<implementation>(server, options_of(settings, name, version));
+        implementation_ = std::make_unique<implementation>(
+            server, options_of(settings, name, version), settings.option);
     } catch (millipede::invalid_option const& refusal) {
         refuse(refusal, settings.option);
     }
@@ -81,5 +83,7 @@ void program_admin::add_counter(std::string const& metric, std::string const& fi
 }
 
 void program_admin::announce() const {
-    if (implementation_) std::cout << "admin on " << implementation_->endpoint.url() << std::endl;
+    if (implementation_)
+        std::cout << implementation_->option << " on " << implementation_->endpoint.url()
+                  << std::endl;
 }

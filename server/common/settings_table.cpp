@@ -4,11 +4,21 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <stdexcept>
+#include <utility>
 
 setting const* settings_table::find(std::string_view name) const {
     auto found = std::find_if(settings_.begin(), settings_.end(),
                               [&](setting const& each) { return each.name == name; });
     return found == settings_.end() ? nullptr : &*found;
+}
+
+void settings_table::begin_group(std::string_view name, std::string caption) {
+    auto found = std::find_if(settings_.begin(), settings_.end(),
+                              [&](setting const& each) { return each.name == name; });
+    if (found == settings_.end())
+        throw std::logic_error{"there is no setting '" + std::string{name} + "'"};
+    found->group = std::move(caption);
 }
 
 void settings_source::apply(std::string const& where, setting const& which,

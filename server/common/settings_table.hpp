@@ -27,6 +27,8 @@ struct setting {
     /// May be given more than once; `apply` gets each. Called first, before those of one source:
     /// what a weaker source gave is forgotten.
     std::function<void()> begin_list = nullptr;
+    /// Not empty: help begins a group with this setting, and calls it so.
+    std::string group = "";
 };
 
 /// The settings of a program.
@@ -37,6 +39,8 @@ class settings_table {
     setting const* find(std::string_view name) const;
     std::vector<setting> const& all() const noexcept { return settings_; }
     std::vector<setting>& all() noexcept { return settings_; }
+    /// A group of help begins with the setting of that name, which must be there.
+    void begin_group(std::string_view name, std::string caption);
 
     /// For what can be told only when all settings have been read. Throws usage_error.
     void at_end(std::function<void()> check) { checks_.push_back(std::move(check)); }

@@ -27,8 +27,8 @@ class Ops(CometTest):
         """A server with the endpoint, and where that is."""
         server = self.serve_comet(ops="127.0.0.1:0", **options)
         line = wait_until(lambda: [each for each in server.out.all()
-                                   if each.startswith("admin on ")], "the endpoint's line")[0]
-        return server, line.removeprefix("admin on ")
+                                   if each.startswith("ops on ")], "the endpoint's line")[0]
+        return server, line.removeprefix("ops on ")
 
     @staticmethod
     def ask(url, **fields):

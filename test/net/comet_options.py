@@ -2,6 +2,7 @@
 """The comet server's command line, icomet's own file, and who may publish."""
 
 import json
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -61,7 +62,15 @@ class Options(CometTest):
     def test_help_and_version(self):
         status, out, err = run_to_end(NAME, "--help")
         self.assertEqual((status, err), (0, []))
-        self.assertLessEqual(len(out), 80)
+        self.assertLessEqual(len(out), 90)
+        self.assertEqual([line for line in out if re.fullmatch(r"[A-Z][A-Za-z ]+:", line)],
+                         ["Ports and publishers:", "Channels:", "Users:", "Requests:", "Operation:",
+                          "TLS:", "Connections:", "Supervision and logs:", "Files and help:"])
+        ports = out[out.index("Ports and publishers:") + 1:out.index("Channels:")]
+        self.assertEqual([line.split()[0] for line in ports if line.startswith("  --")],
+                         ["--front", "--admin", "--listen", "--admin-allow", "--admin-deny",
+                          "--front-publish", "--cors-origin", "--web"])
+        self.assertIn("[0s]", " ".join(line for line in out if "--idle-timeout" in line))
         self.assertLessEqual(max(map(len, out)), 100)
         status, out, _ = run_to_end(NAME, "--version")
         self.assertEqual(status, 0)
