@@ -133,7 +133,7 @@ po::options_description described_options() {
         "{n}: a channel's number, {seq}: the next message's (/sub?cname=c{n}&seq={seq})")(
         "channels", text("C"), "{n} is one of 0 to C - 1 (1)")(
         "first-sequence", text("N"), "{seq} of the first request (1)")(
-        "field", po::value<std::vector<std::string>>()->value_name("'NAME: VALUE'"),
+        "field", po::value<std::vector<std::string>>()->value_name("NAME:VALUE"),
         "of requests; repeatable")("count", text("TEXT"),
                                    "stands once in each message (\"type\":\"data\")")(
         "messages", text("M"), "end once everybody has had M messages (0: after the duration)")(
