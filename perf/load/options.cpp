@@ -25,7 +25,7 @@ namespace load {
 
 std::string_view name(run_mode mode) {
     static constexpr std::array<std::string_view, 5> names{"hold", "echo", "rate", "churn",
-                                                          "subscribe"};
+                                                           "subscribe"};
     return names[static_cast<std::size_t>(mode)];
 }
 
@@ -131,8 +131,8 @@ po::options_description described_options() {
     subscribe.add_options()(
         "path", text("PATH"),
         "{n}: a channel's number, {seq}: the next message's (/sub?cname=c{n}&seq={seq})")(
-        "channels", text("C"), "{n} is one of 0 to C - 1 (1)")(
-        "first-sequence", text("N"), "{seq} of the first request (1)")(
+        "channels", text("C"), "{n} is one of 0 to C - 1 (1)")("first-sequence", text("N"),
+                                                               "{seq} of the first request (1)")(
         "field", po::value<std::vector<std::string>>()->value_name("NAME:VALUE"),
         "of requests; repeatable")("count", text("TEXT"),
                                    "stands once in each message (\"type\":\"data\")")(
@@ -190,8 +190,8 @@ po::variables_map parse(po::options_description const& described, int argument_c
 }
 
 run_mode parse_mode(std::string const& text) {
-    for (auto const mode : {run_mode::hold, run_mode::echo, run_mode::rate, run_mode::churn,
-                            run_mode::subscribe})
+    for (auto const mode :
+         {run_mode::hold, run_mode::echo, run_mode::rate, run_mode::churn, run_mode::subscribe})
         if (text == name(mode)) return mode;
     refuse("mode '" + text + "' is not hold, echo, rate, churn or subscribe");
 }

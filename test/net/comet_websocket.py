@@ -184,8 +184,8 @@ class Subscribing(WebSocketTest):
         token = json.loads(self.admin(server, "sign", cname="c"))["token"]
         client = self.websocket(server)
         client.command(subscribe=["c", "d", {"cname": "c", "token": "0" * 32}])
-        # The second wish for "c" came while the first was not decided: it has no say. Each channel's
-        # worker answers when it comes to it.
+        # The second wish for "c" came while the first was not decided: it has no say. Each
+        # channel's worker answers when it comes to it.
         got = sorted((client.message() for _ in range(3)),
                      key=lambda each: (each["type"], each["cname"]))
         self.assertEqual([(each["type"], each["cname"]) for each in got[:2]],
