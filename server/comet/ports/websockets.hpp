@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "channels/limits.hpp"
 #include "ports/command_executor.hpp"
+#include "ports/port.hpp"
 #include "wire/cors.hpp"
 #include "wire/http_request.hpp"
-#include "channels/limits.hpp"
-#include "ports/port.hpp"
 
 #include <cstddef>
 #include <string>
