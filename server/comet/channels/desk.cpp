@@ -28,24 +28,16 @@ void local_hub::desk::finished(subscriber& served) {
 }
 
 void local_hub::desk::left(channel_key key, millipede::payload const& name, departure gone) {
-    if (!tell(key, name, gone)) owed_.push_back({key, name, std::move(gone)});
-}
-
-void local_hub::desk::tell_what_is_owed() {
-    while (!owed_.empty() && tell(owed_.front().key, owed_.front().name, owed_.front().gone))
-        owed_.pop_front();
-}
-
-bool local_hub::desk::tell(channel_key key, millipede::payload const& name, departure const& gone) {
     auto& home = *hub_->desks_[key.worker];
     if (gone.users.empty()) // most have none: a small message
-        return !hub_->server_.post_to(
-            key.worker, [hub = hub_, &home, key, name, count = gone.count, from = index] {
-                hub->count_gone(home, key, text_of(name), from, departure{count});
-            });
-    return !hub_->server_.post_to(key.worker, [hub = hub_, &home, key, name, gone, from = index] {
-        hub->count_gone(home, key, text_of(name), from, gone);
-    });
+        others.tell(key.worker, [hub = hub_, &home, key, name, count = gone.count, from = index] {
+            hub->count_gone(home, key, text_of(name), from, departure{count});
+        });
+    else
+        others.tell(key.worker,
+                    [hub = hub_, &home, key, name, gone = std::move(gone), from = index] {
+                        hub->count_gone(home, key, text_of(name), from, gone);
+                    });
 }
 
 void local_hub::desk::done(std::size_t bytes) {

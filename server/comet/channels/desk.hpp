@@ -2,6 +2,7 @@
 #pragma once
 
 #include "channels/attendance.hpp"
+#include "channels/courier.hpp"
 #include "channels/local_hub.hpp"
 #include "channels/questions.hpp"
 
@@ -28,6 +29,7 @@ class local_hub::desk final : public outlet {
         : owned{hub.limits_, hub.all_},
           guests{hub.limits_, hub.users_},
           present{hub.limits_, *this},
+          others{hub.server_, hub.server_.worker_count()},
           index{worker},
           hub_{&hub} {}
 
@@ -36,13 +38,11 @@ class local_hub::desk final : public outlet {
     void left(channel_key key, millipede::payload const& name, departure gone) override;
     void done(std::size_t bytes) override;
     void again() override;
-    /// Tells of those who have left while too much waited where their channels live: untold, they
-    /// would count for as long as the channel lives, which would be for ever.
-    void tell_what_is_owed();
 
     registry owned;
     attendance guests; ///< Of the channels that live here.
     audiences present;
+    courier<comet_server> others; ///< To all workers, this one included.
     std::uint32_t index;
     questions asking;
     std::vector<watcher> watchers;
@@ -57,16 +57,7 @@ class local_hub::desk final : public outlet {
     std::chrono::steady_clock::time_point next_tick{};
 
   private:
-    struct debt {
-        channel_key key;
-        millipede::payload name;
-        departure gone;
-    };
-    // False when there is no room.
-    bool tell(channel_key key, millipede::payload const& name, departure const& gone);
-
     local_hub* hub_;
-    std::deque<debt> owed_;
 };
 
 /// What a subscriber's worker asks the channel's.

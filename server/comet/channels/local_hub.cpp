@@ -114,10 +114,10 @@ void local_hub::send_out(desk& home, channel const& from, channel_event const& e
     for (auto const& each : from.interests()) {
         auto& there = *desks_[each.worker];
         there.waiting_bytes.fetch_add(event.bytes(), std::memory_order_relaxed);
-        bool posted =
-            !server_.post_to(there.index, [&there, key, event] { there.present.take(key, event); });
+        bool told =
+            home.others.tell(there.index, [&there, key, event] { there.present.take(key, event); });
         // It ends, and its subscribers with it.
-        if (!posted) there.waiting_bytes.fetch_sub(event.bytes(), std::memory_order_relaxed);
+        if (!told) there.waiting_bytes.fetch_sub(event.bytes(), std::memory_order_relaxed);
     }
 }
 
@@ -228,7 +228,7 @@ void local_hub::await_tick(desk& each) {
 }
 
 void local_hub::tick(desk& each) {
-    each.tell_what_is_owed();
+    each.others.retry();
     each.owned.tick([&](channel& expired) { end(each, expired); });
     dismiss_absent(each);
     if (!each.watchers.empty())

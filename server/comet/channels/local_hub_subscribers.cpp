@@ -71,7 +71,7 @@ void local_hub::decide(desk& home, question const& asked) {
     verdict decided{.worker = asked.worker, .ticket = asked.ticket};
     try {
         judge(home, asked, decided);
-        if (!server_.post_to(there.index,
+        if (home.others.tell(there.index,
                              [this, &there, decided]() mutable { carry_out(there, decided); }))
             return;
     } catch (std::bad_alloc const&) {
