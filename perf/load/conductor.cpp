@@ -5,16 +5,9 @@
 #include "quantity.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
-#include <ctime>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 namespace load {
@@ -39,28 +32,9 @@ std::string time_left(double missing, double per_second) {
 } // namespace
 
 conductor::conductor(options const& settings) : settings_{settings}, progress_{settings.progress} {
-    // Blocked here, before any thread exists, so that every thread inherits it.
-    sigset_t wanted;
-    sigemptyset(&wanted);
-    sigaddset(&wanted, SIGINT);
-    sigaddset(&wanted, SIGTERM);
-    ::pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
-    signals_ = ::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-    news_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (signals_ < 0 || news_ < 0)
-        throw std::system_error(errno, std::generic_category(), "signalfd or eventfd");
-    auto const notify = [descriptor = news_] {
-        std::uint64_t const one = 1;
-        [[maybe_unused]] auto const written = ::write(descriptor, &one, sizeof one);
-    };
     for (std::uint32_t index = 0; index < settings.threads; ++index)
         workers_.push_back(std::make_unique<worker>(
-            settings, work_share{.worker = index, .workers = settings.threads}, notify));
-}
-
-conductor::~conductor() {
-    ::close(signals_);
-    ::close(news_);
+            settings, work_share{.worker = index, .workers = settings.threads}, news_.teller()));
 }
 
 void conductor::run(run_result& result) {
@@ -204,20 +178,7 @@ conductor::outcome conductor::await(std::function<bool()> const& reached, std::i
 }
 
 void conductor::wait_for_news(std::int64_t until_ns) {
-    pollfd watched[] = {{.fd = news_, .events = POLLIN, .revents = 0},
-                        {.fd = signals_, .events = POLLIN, .revents = 0}};
-    auto const left_ns = std::clamp<std::int64_t>(until_ns - now_ns(), 0, 10 * second_ns);
-    timespec const timeout{.tv_sec = static_cast<time_t>(left_ns / second_ns),
-                           .tv_nsec = static_cast<long>(left_ns % second_ns)};
-    if (::ppoll(watched, 2, &timeout, nullptr) <= 0) return;
-    std::uint64_t ignored = 0;
-    [[maybe_unused]] auto const bytes = ::read(news_, &ignored, sizeof ignored);
-    if (watched[1].revents != 0) read_signals();
-}
-
-void conductor::read_signals() {
-    signalfd_siginfo signal{};
-    while (::read(signals_, &signal, sizeof signal) == sizeof signal) {
+    for (auto left = news_.wait(until_ns); left > 0; --left) {
         // Whoever asks twice does not want to wait for the results. But timeout(1) and shells send
         // one wish as two signals, to the process and to its group.
         if (result_->interrupted && now_ns() - interrupted_ns_ > second_ns / 4) ::_exit(1);

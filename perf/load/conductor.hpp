@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "news.hpp"
 #include "progress.hpp"
 #include "run_result.hpp"
 #include "worker.hpp"
@@ -18,7 +19,6 @@ namespace load {
 class conductor {
   public:
     explicit conductor(options const& settings);
-    ~conductor();
     conductor(conductor const&) = delete;
     conductor& operator=(conductor const&) = delete;
 
@@ -30,7 +30,6 @@ class conductor {
 
     outcome await(std::function<bool()> const& reached, std::int64_t until_ns, bool stoppable);
     void wait_for_news(std::int64_t until_ns);
-    void read_signals();
     bool must_stop(std::int64_t now_ns);
 
     void open();
@@ -52,6 +51,7 @@ class conductor {
     run_result* result_ = nullptr;
     std::optional<observed_process> observed_;
     std::string observation_failure_;
+    news news_; // before the workers, who tell it
     std::vector<std::unique_ptr<worker>> workers_;
     progress progress_;
     stage stage_ = stage::opening;
@@ -59,8 +59,6 @@ class conductor {
     std::int64_t stage_began_ns_ = 0;
     std::int64_t deadline_ns_ = 0;
     std::int64_t interrupted_ns_ = 0;
-    int news_ = -1;    // eventfd, written by the workers
-    int signals_ = -1; // signalfd
 };
 
 } // namespace load

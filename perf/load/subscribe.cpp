@@ -5,14 +5,6 @@
 #include "quantity.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
-#include <system_error>
-
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 namespace load {
 
@@ -26,28 +18,9 @@ double seconds_between(std::int64_t begin_ns, std::int64_t end_ns) {
 
 subscribe_run::subscribe_run(options const& settings)
     : settings_{settings}, progress_{settings.progress} {
-    // Blocked here, before any thread exists, so that every thread inherits it.
-    sigset_t wanted;
-    sigemptyset(&wanted);
-    sigaddset(&wanted, SIGINT);
-    sigaddset(&wanted, SIGTERM);
-    ::pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
-    signals_ = ::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-    news_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (signals_ < 0 || news_ < 0)
-        throw std::system_error(errno, std::generic_category(), "signalfd or eventfd");
-    auto const notify = [descriptor = news_] {
-        std::uint64_t const one = 1;
-        [[maybe_unused]] auto const written = ::write(descriptor, &one, sizeof one);
-    };
     for (std::uint32_t index = 0; index < settings.threads; ++index)
         crowds_.push_back(std::make_unique<crowd>(
-            settings, work_share{.worker = index, .workers = settings.threads}, notify));
-}
-
-subscribe_run::~subscribe_run() {
-    ::close(signals_);
-    ::close(news_);
+            settings, work_share{.worker = index, .workers = settings.threads}, news_.teller()));
 }
 
 void subscribe_run::run(subscribe_result& result) {
@@ -118,18 +91,9 @@ bool subscribe_run::must_stop(subscribe_result const& result) const {
 }
 
 void subscribe_run::wait_for_news(subscribe_result& result, std::int64_t until_ns) {
-    pollfd watched[] = {{.fd = news_, .events = POLLIN, .revents = 0},
-                        {.fd = signals_, .events = POLLIN, .revents = 0}};
-    auto const wake_ns = std::min(until_ns, progress_.next_ns());
-    auto const left_ns = std::clamp<std::int64_t>(wake_ns - now_ns(), 0, 10 * second_ns);
-    timespec const timeout{.tv_sec = static_cast<time_t>(left_ns / second_ns),
-                           .tv_nsec = static_cast<long>(left_ns % second_ns)};
-    auto const ready = ::ppoll(watched, 2, &timeout, nullptr);
+    auto const signals = news_.wait(std::min(until_ns, progress_.next_ns()));
     if (auto const now = now_ns(); progress_.due(now)) show_progress(now);
-    if (ready <= 0) return;
-    std::uint64_t ignored = 0;
-    [[maybe_unused]] auto const bytes = ::read(news_, &ignored, sizeof ignored);
-    if (watched[1].revents != 0) result.interrupted = true;
+    if (signals > 0) result.interrupted = true;
 }
 
 void subscribe_run::show_progress(std::int64_t now_ns) {

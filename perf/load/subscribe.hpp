@@ -2,6 +2,7 @@
 #pragma once
 
 #include "crowd.hpp"
+#include "news.hpp"
 #include "options.hpp"
 #include "progress.hpp"
 
@@ -32,7 +33,6 @@ struct subscribe_result {
 class subscribe_run {
   public:
     explicit subscribe_run(options const& settings);
-    ~subscribe_run();
     subscribe_run(subscribe_run const&) = delete;
     subscribe_run& operator=(subscribe_run const&) = delete;
 
@@ -49,8 +49,7 @@ class subscribe_run {
 
     options const& settings_;
     progress progress_;
-    int signals_ = -1;
-    int news_ = -1;
+    news news_; // before the crowds, who tell it
     std::vector<std::unique_ptr<crowd>> crowds_;
 };
 

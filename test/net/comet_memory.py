@@ -10,11 +10,10 @@ Environment: MILLIPEDE_MEMORY_CONNECTIONS (15000)
 
 import json
 import os
-import time
 import unittest
 from pathlib import Path
 
-from harness import SANITIZER, Swarm, memory_of, raise_descriptor_limit, wait_until
+from harness import SANITIZER, Swarm, raise_descriptor_limit, settled_memory, wait_until
 from http_client import CometTest
 from websocket_client import handshake
 
@@ -24,18 +23,6 @@ OWN_MAX = 400  # bytes
 SHARED_MAX = 128
 SLACK = 1000
 RING = 16_384  # newcomers until the worker's hand-over queue, made at start, is all in memory
-
-
-def settled_memory(server):
-    """The server's memory, once it stands still."""
-    last, since = memory_of(server.process.pid), time.monotonic()
-    begin = since
-    while time.monotonic() - since < 0.3 and time.monotonic() - begin < 5:
-        time.sleep(0.05)
-        now = memory_of(server.process.pid)
-        if now != last:
-            last, since = now, time.monotonic()
-    return last
 
 
 def processor_seconds(server):

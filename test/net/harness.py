@@ -131,6 +131,18 @@ def memory_of(pid):
     return fields.get("Pss_Anon", fields["Anonymous"])
 
 
+def settled_memory(server):
+    """The server's memory, once it stands still."""
+    last, since = memory_of(server.process.pid), time.monotonic()
+    begin = since
+    while time.monotonic() - since < 0.3 and time.monotonic() - begin < 5:
+        time.sleep(0.05)
+        now = memory_of(server.process.pid)
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
+
+
 def has_ipv6():
     """Whether ::1 can be bound here."""
     try:

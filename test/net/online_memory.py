@@ -14,10 +14,9 @@ Environment: MILLIPEDE_MEMORY_CONNECTIONS (15000)
 """
 
 import os
-import time
 import unittest
 
-from harness import (SANITIZER, Client, NetTest, login, memory_of, raise_descriptor_limit)
+from harness import SANITIZER, Client, NetTest, login, raise_descriptor_limit, settled_memory
 
 FEW = 1000
 MANY = int(os.environ.get("MILLIPEDE_MEMORY_CONNECTIONS", "15000"))
@@ -25,18 +24,6 @@ CONNECTION_MAX = 64  # bytes
 SESSION = 8  # bytes
 WORKERS = 2
 SLACK = 200  # places beyond the crowd
-
-
-def settled_memory(server):
-    """The server's memory, once it stands still."""
-    last, since = memory_of(server.process.pid), time.monotonic()
-    begin = since
-    while time.monotonic() - since < 0.3 and time.monotonic() - begin < 5:
-        time.sleep(0.05)
-        now = memory_of(server.process.pid)
-        if now != last:
-            last, since = now, time.monotonic()
-    return last
 
 
 @unittest.skipIf(SANITIZER, "a sanitizer's own memory would be measured")
