@@ -21,19 +21,25 @@ int complain(char const* what) {
     return status_usage;
 }
 
-int subscribe(load::options const& settings) {
-    load::subscribe_run run{settings};
-    load::subscribe_result result;
-    run.run(result);
-    auto const text_out = settings.marks ? stderr : stdout;
+// Says what came of it, beside the lines of --settle and --marks, which stay alone on standard
+// output.
+template <class Result>
+int tell(load::options const& settings, Result const& result, bool has_lines) {
     if (settings.json)
         std::printf("%s\n", load::as_json(settings, result).c_str());
     else
-        std::fputs(load::as_text(settings, result).c_str(), text_out);
+        std::fputs(load::as_text(settings, result).c_str(), has_lines ? stderr : stdout);
     std::fflush(stdout);
     auto const reason = load::failure_reason(settings, result);
     if (!reason.empty()) std::fprintf(stderr, "millipede-load: failed: %s\n", reason.c_str());
     return reason.empty() ? status_success : status_failure;
+}
+
+int subscribe(load::options const& settings) {
+    load::subscribe_run run{settings};
+    load::subscribe_result result;
+    run.run(result);
+    return tell(settings, result, settings.marks);
 }
 
 int run(load::options const& settings) {
@@ -41,18 +47,10 @@ int run(load::options const& settings) {
     load::run_result result;
     load::conductor conductor{settings};
     conductor.run(result);
-    // The lines of --settle and --marks stay alone on standard output.
-    auto const text_out = settings.settle || settings.marks ? stderr : stdout;
-    if (settings.json)
-        std::printf("%s\n", load::as_json(settings, result).c_str());
-    else
-        std::fputs(load::as_text(settings, result).c_str(), text_out);
-    std::fflush(stdout);
-    auto const reason = load::failure_reason(settings, result);
-    if (!reason.empty()) std::fprintf(stderr, "millipede-load: failed: %s\n", reason.c_str());
+    auto const status = tell(settings, result, settings.settle || settings.marks);
     // A thread that did not end cannot be joined: leave without the destructors.
     if (result.threads_stuck) ::_exit(status_failure);
-    return reason.empty() ? status_success : status_failure;
+    return status;
 }
 
 } // namespace

@@ -88,13 +88,5 @@ int serve(comet_settings const& settings, std::function<comet_settings()> const&
 } // namespace
 
 int main(int argc, char** argv) {
-    return run_program("millipede-comet", [&] {
-        comet_settings settings;
-        if (!read_comet_settings(settings, argc, argv)) return 0;
-        return serve(settings, [&] {
-            comet_settings again;
-            read_comet_settings(again, argc, argv);
-            return again;
-        });
-    });
+    return run_server("millipede-comet", argc, argv, read_comet_settings, serve);
 }

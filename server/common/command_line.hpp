@@ -38,3 +38,21 @@ std::string option_name(std::string const& member);
 /// Runs a program's `body` and returns its exit status: 2, with one line on standard error, for
 /// everything that its user can mend (options, files, ports, descriptors), 1 for other failures.
 int run_program(std::string const& name, std::function<int()> const& body);
+
+/// The same for a server: `read` takes its settings from the command line and the files that it
+/// names, and returns whether there is anything to run; then `serve(settings, read_again)` is the
+/// body, where `read_again()` returns them as they are by then.
+template <class Settings, class Serve>
+int run_server(std::string const& name, int argc, char const* const* argv,
+               bool (*read)(Settings&, int, char const* const*), Serve serve) {
+    return run_program(name, [&] {
+        Settings settings;
+        if (!read(settings, argc, argv)) return 0;
+        std::function<Settings()> read_again = [&] {
+            Settings again;
+            read(again, argc, argv);
+            return again;
+        };
+        return serve(settings, read_again);
+    });
+}

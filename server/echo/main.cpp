@@ -54,16 +54,11 @@ void serve(echo_settings const& settings, Codec const& spoken,
 } // namespace
 
 int main(int argc, char** argv) {
-    return run_program("millipede-echo", [&] {
-        echo_settings settings;
-        if (!read_echo_settings(settings, argc, argv)) return 0;
-        auto read_again = [&] {
-            echo_settings again;
-            read_echo_settings(again, argc, argv);
-            return again;
-        };
-        std::visit([&](auto const& spoken) { serve(settings, spoken, read_again); },
-                   settings.codec);
-        return 0;
-    });
+    return run_server("millipede-echo", argc, argv, read_echo_settings,
+                      [](echo_settings const& settings, auto const& read_again) {
+                          std::visit(
+                              [&](auto const& spoken) { serve(settings, spoken, read_again); },
+                              settings.codec);
+                          return 0;
+                      });
 }

@@ -65,13 +65,5 @@ int serve(online_settings const& settings, std::function<online_settings()> cons
 } // namespace
 
 int main(int argc, char** argv) {
-    return run_program("millipede-online", [&] {
-        online_settings settings;
-        if (!read_online_settings(settings, argc, argv)) return 0;
-        return serve(settings, [&] {
-            online_settings again;
-            read_online_settings(again, argc, argv);
-            return again;
-        });
-    });
+    return run_server("millipede-online", argc, argv, read_online_settings, serve);
 }

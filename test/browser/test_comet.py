@@ -66,7 +66,7 @@ class Delivery(CometPageTest):
             wire.cut()
             self.push(server, a, "3")
             self.push(server, b, "x")
-            self.wait(page, "comet.contents().length >= 4")
+            self.wait(page, "comet.contents().length >= 5")
             seen = page.evaluate("comet.of('message').map(m => [m.channel, m.content])")
             self.assertEqual([text for name, text in seen if name == a], ["1", "2", "3"])
             self.assertEqual([text for name, text in seen if name == b],
