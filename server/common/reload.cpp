@@ -20,10 +20,13 @@ void read_and_reload(basic_server& server, std::function<settings_read_again()> 
     auto again = read();
     auto level = again.limits.log.level;
     auto report = server.reload(std::move(again.limits));
+    if (again.take_up) again.take_up();
     set_log_level(level);
     for (auto* list : {&report.applied, &report.need_restart})
         for (auto& each : *list)
             each.option = setting_name(each.option);
+    for (auto& each : again.applied)
+        report.applied.push_back(std::move(each));
     for (auto& each : again.need_restart)
         report.need_restart.push_back(std::move(each));
     log_changes(report);

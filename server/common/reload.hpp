@@ -12,6 +12,11 @@ struct settings_read_again {
     millipede::options limits;
     /// Settings of its own that have changed: it does not take them up while it runs.
     std::vector<millipede::option_change> need_restart{};
+    /// Settings of its own that have changed, and hold when `take_up` has been called.
+    std::vector<millipede::option_change> applied{};
+    /// Takes up the program's own; may be null. Called once, when `limits` are in force; must not
+    /// throw: all that may fail comes before.
+    std::function<void()> take_up{};
 };
 
 /// From now on SIGHUP has the server go by what `read` returns, as far as a running one can, and
