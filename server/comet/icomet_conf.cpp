@@ -52,7 +52,7 @@ using known_names = std::map<std::string, std::function<void(std::string const&)
 
 // `folder` is that of the file: icomet goes there before it opens anything.
 known_names names_of(comet_settings& settings, std::filesystem::path const& folder) {
-    auto& limits = settings.channels;
+    auto& limits = settings.live.channels;
     auto& log = settings.limits.log;
     auto count = [](std::uint32_t& target, std::uint32_t least) {
         return
@@ -72,8 +72,8 @@ known_names names_of(comet_settings& settings, std::filesystem::path const& fold
          }},
         {"admin.listen",
          [&](auto const& text) { settings.admin = millipede::listen_options{text}; }},
-        {"admin.allow", [&](auto const& text) { settings.gate.allow(text); }},
-        {"admin.deny", [&](auto const& text) { settings.gate.deny(text); }},
+        {"admin.allow", [&](auto const& text) { settings.live.gate.allow(text); }},
+        {"admin.deny", [&](auto const& text) { settings.live.gate.deny(text); }},
         {"front.listen", [&](auto const& text) { settings.limits.listen = {text}; }},
         {"front.auth", [&](auto const& text) { limits.needs_token = needs_token(text); }},
         {"front.max_channels", count(limits.channels_max, 1)},

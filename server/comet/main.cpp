@@ -18,6 +18,8 @@
 #include <millipede/server.hpp>
 
 #include <functional>
+#include <memory>
+#include <utility>
 
 namespace {
 
@@ -42,38 +44,47 @@ void log_warnings(comet_settings const& settings) {
         millipede::log(millipede::warning) << text;
 }
 
+// All that may fail is done before it is taken up.
+settings_read_again read_for(settings_in_force& live, comet_settings& in_force,
+                             comet_settings const& again) {
+    log_warnings(again);
+    auto changes = own_changes(in_force, again);
+    auto next = std::make_shared<comet_settings>(taken_up(in_force, again));
+    auto copies = std::make_shared<settings_in_force::copies>(live.copies_of(again.live));
+    return {.limits = again.limits,
+            .need_restart = std::move(changes.need_restart),
+            .applied = std::move(changes.applied),
+            .take_up = [&live, &in_force, next, copies] {
+                live.leave(std::move(*copies));
+                in_force = std::move(*next);
+            }};
+}
+
 int serve(comet_settings const& settings, std::function<comet_settings()> const& read_again) {
     refuse_beside_another(settings.limits.pid_file);
     millipede::logging logs{settings.limits.log};
     log_warnings(settings);
-    comet_server server{settings.limits, http_codec{settings.http}};
+    settings_in_force live;
+    http_codec const http{settings.live.http, live};
+    comet_server server{settings.limits, http};
+    live.begin(settings.live, server.worker_count());
     tally counters{server.worker_count()};
-    local_hub channels{server, settings.channels, counters};
-    auto& admins = server.listen<subscriber>(http_codec{settings.http}, settings.admin);
-    command_executor commands{channels, counters, settings.channels, server};
-    front for_subscribers{channels,
-                          counters,
-                          server,
-                          commands,
-                          {.channels = settings.channels,
-                           .pages = settings.cross_origin,
-                           .publishes = settings.front_publishes,
-                           .with_web = settings.web,
-                           .websocket_message_max = settings.http.websocket_message_max}};
-    admin for_publishers{channels, counters, settings.channels, settings.gate, admins};
+    local_hub channels{server, live, counters};
+    auto& admins = server.listen<subscriber>(http, settings.admin);
+    command_executor commands{channels, counters, live, server};
+    front for_subscribers{channels, counters, live, server, commands};
+    admin for_publishers{channels, counters, live, admins};
     attach(server, for_subscribers);
     attach(admins, for_publishers);
-    framed_clients over_tcp{channels, counters, commands, settings.channels, settings.gate};
+    framed_clients over_tcp{channels, counters, commands, live};
     if (settings.framed)
         over_tcp.serve(server.listen<subscriber>(millipede::frame_codec{}, *settings.framed));
     program_admin ops{server, settings.ops, "millipede-comet", MILLIPEDE_VERSION};
     add_figures(ops, counters, channels);
 
     warn_of_limits(settings.limits);
-    reload_on_hangup(server, [&] {
-        auto again = read_again();
-        log_warnings(again);
-        return settings_read_again{again.limits, own_changes(settings, again)};
+    reload_on_hangup(server, [&, in_force = std::make_shared<comet_settings>(settings)] {
+        return read_for(live, *in_force, read_again());
     });
     server.start();
     channels.start();

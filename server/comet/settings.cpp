@@ -24,6 +24,11 @@ constexpr std::array<std::string_view, 6> unused{"heartbeat-interval", "messages
                                                  "messages-burst",     "bytes-per-second",
                                                  "bytes-burst",        "over-rate"};
 
+// Of a name that `comet_settings::said` may have: it is kept in `live_settings`, as all but places.
+bool is_live(std::string_view name) noexcept {
+    return name != "admin" && name != "listen";
+}
+
 setting count_setting(std::string name, std::string help, std::uint32_t& target,
                       std::uint32_t least) {
     help += " [" + std::to_string(target) + "]";
@@ -117,24 +122,25 @@ void add_gate_settings(settings_table& table, comet_settings& settings) {
                }});
     // icomet's file may have rules, too; those of a stronger source replace them, of each kind.
     table.add({"admin-allow", "ADDR", "who may publish: an IPv4 address, the beginning of one, all",
-               [&](std::string const& text) { settings.gate.allow(text); },
-               [&] { settings.gate.forget_allowed(); }});
+               [&](std::string const& text) { settings.live.gate.allow(text); },
+               [&] { settings.live.gate.forget_allowed(); }});
     table.add({"admin-deny", "ADDR", "and who may not; with no rule at all, everybody may",
-               [&](std::string const& text) { settings.gate.deny(text); },
-               [&] { settings.gate.forget_denied(); }});
+               [&](std::string const& text) { settings.live.gate.deny(text); },
+               [&] { settings.live.gate.forget_denied(); }});
 }
 
 void add_publisher_settings(settings_table& table, comet_settings& settings) {
-    table.add({"front-publish", "", "take POST /push and /pub at the front port, too",
-               [&](std::string const& text) { settings.front_publishes = parse_switch(text); }});
+    table.add(
+        {"front-publish", "", "take POST /push and /pub at the front port, too",
+         [&](std::string const& text) { settings.live.front_publishes = parse_switch(text); }});
     table.add({"cors-origin", "ORIGIN",
                "whose pages may read the front port: *, an origin, none [*]",
-               [&](std::string const& text) { settings.cross_origin = comet::cors{text}; }});
+               [&](std::string const& text) { settings.live.pages = comet::cors{text}; }});
     table.add({"web", "HOW", "on: serve comet.js, a chat and a presence page; or off [off]",
                [&](std::string const& text) {
                    if (text != "on" && text != "off")
                        throw std::invalid_argument{"'" + text + "' is neither on nor off"};
-                   settings.web = text == "on";
+                   settings.live.web = text == "on";
                }});
 }
 
@@ -203,9 +209,9 @@ void size_mailboxes(comet_settings& settings) {
 
 } // namespace
 
-std::vector<millipede::option_change> own_changes(comet_settings const& now,
-                                                  comet_settings const& wanted) {
-    auto changes = admin_changes(now.ops, wanted.ops);
+millipede::reload_report own_changes(comet_settings const& now, comet_settings const& wanted) {
+    millipede::reload_report changes;
+    changes.need_restart = admin_changes(now.ops, wanted.ops);
     auto all = now.said;
     all.insert(wanted.said.begin(), wanted.said.end());
     auto said_in = [](comet_settings const& settings, std::string const& name) {
@@ -215,18 +221,28 @@ std::vector<millipede::option_change> own_changes(comet_settings const& now,
     for (auto const& [name, text] : all) {
         auto before = said_in(now, name);
         auto after = said_in(wanted, name);
-        if (before != after) changes.push_back({name, before, after});
+        if (before == after) continue;
+        auto& list = is_live(name) ? changes.applied : changes.need_restart;
+        list.push_back({name, before, after});
     }
     return changes;
+}
+
+comet_settings taken_up(comet_settings now, comet_settings const& wanted) {
+    now.live = wanted.live;
+    std::erase_if(now.said, [](auto const& each) { return is_live(each.first); });
+    for (auto const& each : wanted.said)
+        if (is_live(each.first)) now.said.insert(each);
+    return now;
 }
 
 bool read_comet_settings(comet_settings& settings, int argc, char const* const* argv) {
     settings_table table;
     add_gate_settings(table, settings);
     add_publisher_settings(table, settings);
-    add_channel_settings(table, settings.channels);
-    add_presence_settings(table, settings.channels);
-    add_http_settings(table, settings.http);
+    add_channel_settings(table, settings.live.channels);
+    add_presence_settings(table, settings.live.channels);
+    add_http_settings(table, settings.live.http);
     note_what_is_said(table, settings.said);
     table.add({"pid-file", "FILE", "has the process id while the server runs; must not exist",
                [&](std::string const& text) { settings.limits.pid_file = text; }});
@@ -239,10 +255,10 @@ bool read_comet_settings(comet_settings& settings, int argc, char const* const* 
     program about{"millipede-comet", MILLIPEDE_VERSION,
                   "Pushes messages to browsers over HTTP: icomet's server, wire-compatible."};
     if (!read_settings(about, {icomet}, table, argc, argv)) return false;
-    auto& channels = settings.channels;
+    auto& channels = settings.live.channels;
     if (channels.channel_timeout == 0) // as icomet does it
         channels.channel_timeout = std::max(channels.polling_timeout / 2, 1U);
-    channels.reply_fields = settings.cross_origin.fields();
+    channels.reply_fields = settings.live.pages.fields();
     size_mailboxes(settings);
     return true;
 }

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include "channels/limits.hpp"
-#include "ports/address_gate.hpp"
-#include "wire/cors.hpp"
-#include "wire/http_codec.hpp"
+#include "channels/live_settings.hpp"
 
 #include "common/admin_settings.hpp"
 
@@ -30,12 +27,7 @@ struct comet_settings {
     };
     millipede::listen_options admin{"127.0.0.1:8000"};
     std::optional<millipede::listen_options> framed{}; ///< Null: no framed TCP.
-    comet::channel_limits channels{};
-    comet::http_codec::limits http{};
-    comet::address_gate gate{};
-    comet::cors cross_origin{};
-    bool front_publishes = false;        ///< The front port takes /push and /pub, too.
-    bool web = false;                    ///< It serves the files that browsers need.
+    comet::live_settings live{};
     admin_settings ops{.option = "ops"}; ///< icomet's admin port is for publishers.
     /// What was said of the server's own settings, to be compared: by the options' names, as it
     /// was written; of those that may stand several times all, with commas between.
@@ -43,9 +35,11 @@ struct comet_settings {
     std::vector<std::string> warnings{}; ///< About files; to be logged at start.
 };
 
-/// What of the server's own settings another reading says otherwise; all need a restart.
-std::vector<millipede::option_change> own_changes(comet_settings const& now,
-                                                  comet_settings const& wanted);
+/// What of the server's own settings another reading says otherwise.
+millipede::reload_report own_changes(comet_settings const& now, comet_settings const& wanted);
+
+/// What is in force when that has been taken up; of what all servers have it is not of interest.
+comet_settings taken_up(comet_settings now, comet_settings const& wanted);
 
 /// From the command line and the files it names. \returns false when there is nothing to run.
 /// \throws usage_error

@@ -3,7 +3,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <climits>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -367,6 +369,41 @@ BOOST_AUTO_TEST_CASE(phases) {
         told += ' ';
     }
     BOOST_TEST(told == " a b  a b  ");
+}
+
+BOOST_AUTO_TEST_CASE(phases_of_another_timeout) {
+    life world;
+    for (auto const* name : {"a", "b", "c", "d"}) {
+        world.owned.joined(*world.owned.make(name), 0);
+        world.tick();
+    }
+    auto told_in = [&](int seconds) {
+        std::string told;
+        for (int second = 0; second < seconds; ++second) {
+            world.tick();
+            world.owned.for_each_in_phase(
+                [&](channel const& each) { told.append(text_of(each.name())); });
+        }
+        std::sort(told.begin(), told.end());
+        return told;
+    };
+    for (std::uint32_t timeout : {5U, 2U, 1U, 100U, 3U}) {
+        world.limits.channel_timeout = timeout;
+        world.owned.follow_timeout();
+        BOOST_TEST(told_in(static_cast<int>(timeout)) == "abcd", timeout);
+    }
+    // Not while there is a walk, which would meet some twice, and others never.
+    world.owned.begin_walk();
+    std::string met{text_of(world.owned.next_in_walk()->name())};
+    world.limits.channel_timeout = 2;
+    world.owned.follow_timeout();
+    while (auto* each = world.owned.next_in_walk())
+        met.append(text_of(each->name()));
+    std::sort(met.begin(), met.end());
+    BOOST_TEST(met == "abcd");
+    BOOST_TEST(told_in(6) == "aabbccdd");
+    world.owned.follow_timeout();
+    BOOST_TEST(told_in(2) == "abcd");
 }
 
 BOOST_AUTO_TEST_CASE(a_walk_meets_each_once) {

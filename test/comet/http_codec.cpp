@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "wire/http_codec.hpp"
 
+#include <millipede/base/connection_id.hpp>
+
 #include <boost/test/unit_test.hpp>
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -249,6 +253,35 @@ BOOST_AUTO_TEST_CASE(frames_once_it_is_a_websocket) {
     auto result = small.decode(millipede::as_bytes("\x81\xfe\x03\xe9"), request, exchange);
     BOOST_TEST((result.found == status::complete));
     BOOST_TEST((request.fault == comet::close_code::too_large));
+}
+
+BOOST_AUTO_TEST_CASE(limits_that_change) {
+    struct by_worker final : http_codec::changing_limits {
+        http_codec::limits const& http_limits(std::uint32_t worker) const noexcept override {
+            return most.at(worker);
+        }
+        std::array<http_codec::limits, 2> most{};
+    } in_force;
+    struct session : http_exchange {
+        millipede::connection_id id{1, 0, 0};
+    } peer;
+    http_codec codec{in_force.most[0], in_force};
+    std::string_view post{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"};
+    auto status_now = [&] {
+        http_request request;
+        codec.decode(millipede::as_bytes(post), request, peer);
+        return request.what == kind::whole ? 200 : request.status;
+    };
+    BOOST_TEST(status_now() == 200);
+    in_force.most[0].body_max = 3; // another worker's
+    BOOST_TEST(status_now() == 200);
+    in_force.most[1].body_max = 3;
+    BOOST_TEST(status_now() == 413);
+    in_force.most[1].body_max = 4;
+    BOOST_TEST(status_now() == 200);
+    in_force.most[1].head_max = 20;
+    BOOST_TEST(status_now() == 431);
+    BOOST_TEST(refusal(post, codec) == 0); // without a connection: those at first
 }
 
 BOOST_AUTO_TEST_SUITE_END()

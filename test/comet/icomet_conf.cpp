@@ -28,9 +28,9 @@ comet_settings read(std::string const& text, std::vector<std::string>* warnings 
 BOOST_AUTO_TEST_CASE(both_separators_and_blanks) {
     auto settings = read("front:\r\n\tmax_channels :  7\r\n\tchannel_buffer_size=3\n"
                          "\tpolling_timeout\t=\t9\n\n  # a comment\n");
-    BOOST_TEST(settings.channels.channels_max == 7U);
-    BOOST_TEST(settings.channels.buffer_size == 3U);
-    BOOST_TEST(settings.channels.polling_timeout == 9U);
+    BOOST_TEST(settings.live.channels.channels_max == 7U);
+    BOOST_TEST(settings.live.channels.buffer_size == 3U);
+    BOOST_TEST(settings.live.channels.polling_timeout == 9U);
 }
 
 BOOST_AUTO_TEST_CASE(sections_end_where_the_tabs_do) {
@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(sections_end_where_the_tabs_do) {
     BOOST_TEST((settings.limits.log.level == millipede::severity::error));
     BOOST_TEST(settings.limits.log.rotate_bytes == 1024U * 1024);
     BOOST_TEST(settings.limits.log.file == "");
-    BOOST_TEST(settings.channels.needs_token);
+    BOOST_TEST(settings.live.channels.needs_token);
     BOOST_REQUIRE(warnings.size() == 1U);
     BOOST_TEST(warnings[0].ends_with(":8: unknown name 'auth' ignored"));
 }
@@ -54,8 +54,8 @@ BOOST_AUTO_TEST_CASE(files_stand_beside_it) {
 }
 
 BOOST_AUTO_TEST_CASE(a_timeout_of_nothing) {
-    BOOST_TEST(read("front:\n\tchannel_timeout: -1\n").channels.channel_timeout == 0U);
-    BOOST_TEST(read("front:\n\tchannel_timeout:\n").channels.channel_timeout == 30U);
+    BOOST_TEST(read("front:\n\tchannel_timeout: -1\n").live.channels.channel_timeout == 0U);
+    BOOST_TEST(read("front:\n\tchannel_timeout:\n").live.channels.channel_timeout == 30U);
     BOOST_CHECK_THROW(read("front:\n\tpolling_timeout: -1\n"), usage_error);
 }
 

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -23,12 +24,14 @@ class local_hub::desk final : public outlet {
         millipede::connection_id id;
         bool chunked;
         bool with_users;
+        std::function<void()> look_again; ///< Null: it is on another worker.
     };
 
     desk(local_hub& hub, std::uint32_t worker)
-        : owned{hub.limits_, hub.all_},
-          guests{hub.limits_, hub.users_},
-          present{hub.limits_, *this},
+        : limits{hub.live_.of(worker).channels},
+          owned{limits, hub.all_},
+          guests{limits, hub.users_},
+          present{limits, *this},
           others{hub.server_, hub.server_.worker_count()},
           index{worker},
           hub_{&hub} {}
@@ -39,6 +42,7 @@ class local_hub::desk final : public outlet {
     void done(std::size_t bytes) override;
     void again() override;
 
+    channel_limits const& limits; ///< May be others after a tick.
     registry owned;
     attendance guests; ///< Of the channels that live here.
     audiences present;

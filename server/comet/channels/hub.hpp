@@ -104,7 +104,9 @@ class hub {
     virtual bool call_roll(std::string channel, std::function<void(channel_roll)> answer) = 0;
     /// Tells a connection when channels come, stay and go, a line each. \param chunked as chunks
     /// \param with_users when users come and go, too
-    virtual bool watch(millipede::connection_id watcher, bool chunked, bool with_users) = 0;
+    /// \param look_again is called each second on the connection's thread: may it still?
+    virtual bool watch(millipede::connection_id watcher, bool chunked, bool with_users,
+                       std::function<void()> look_again) = 0;
     virtual void unwatch(millipede::connection_id watcher) = 0;
 };
 

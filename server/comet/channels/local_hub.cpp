@@ -24,8 +24,8 @@ constexpr auto walk_pause = 5ms;
 
 } // namespace
 
-local_hub::local_hub(comet_server& server, channel_limits const& limits, tally& counters)
-    : server_{server}, limits_{limits}, counters_{counters} {
+local_hub::local_hub(comet_server& server, settings_in_force& live, tally& counters)
+    : server_{server}, live_{live}, counters_{counters} {
     for (std::uint32_t worker = 0; worker < server.worker_count(); ++worker)
         desks_.push_back(std::make_unique<desk>(*this, worker));
 }
@@ -78,7 +78,7 @@ bool local_hub::publish(publication message, std::function<void(publish_result)>
                 ++counters_.at(home.index, counted::channels_full);
                 return answer(publish_result::channels_full);
             }
-            if (!has_room(*found)) {
+            if (!has_room(home, *found)) {
                 ++counters_.at(home.index, counted::publish_refused);
                 return answer(publish_result::busy);
             }
@@ -87,17 +87,17 @@ bool local_hub::publish(publication message, std::function<void(publish_result)>
         });
 }
 
-bool local_hub::has_room(channel const& interested) const noexcept {
+bool local_hub::has_room(desk const& home, channel const& interested) const noexcept {
     for (auto const& each : interested.interests())
         if (desks_[each.worker]->waiting_bytes.load(std::memory_order_relaxed) >=
-            limits_.waiting_max)
+            home.limits.waiting_max)
             return false;
     return true;
 }
 
-bool local_hub::all_have_room() const noexcept {
+bool local_hub::all_have_room(desk const& home) const noexcept {
     for (auto const& each : desks_)
-        if (each->waiting_bytes.load(std::memory_order_relaxed) >= limits_.waiting_max)
+        if (each->waiting_bytes.load(std::memory_order_relaxed) >= home.limits.waiting_max)
             return false;
     return true;
 }
@@ -142,7 +142,7 @@ void local_hub::walk(desk& home) {
     home.walks = false; // unless it will be called again: nobody else would, if that failed
     for (int count = 0; count < walk_slice && !home.broadcasts.empty(); ++count) {
         if (!std::exchange(home.walk_begun, true)) home.owned.begin_walk();
-        if (!all_have_room()) {
+        if (!all_have_room(home)) {
             home.walk_timer->expires_after(walk_pause);
             home.walk_timer->async_wait([this, &home](millipede::error_code code) {
                 if (!code) walk(home);
@@ -173,7 +173,7 @@ bool local_hub::sign(std::string channel, std::uint32_t expires,
             ++counters_.at(home.index, counted::channels_full);
             return answer(std::nullopt);
         }
-        auto seconds = expires == 0 ? limits_.channel_timeout : expires;
+        auto seconds = expires == 0 ? home.limits.channel_timeout : expires;
         home.owned.set_idle(*found, seconds);
         answer(signature{found->oldest(), found->own_token().text(), seconds});
     });
@@ -228,13 +228,18 @@ void local_hub::await_tick(desk& each) {
 }
 
 void local_hub::tick(desk& each) {
+    live_.take_up(each.index); // cannot fail, as others might
     each.others.retry();
     each.owned.tick([&](channel& expired) { end(each, expired); });
     dismiss_absent(each);
-    if (!each.watchers.empty())
+    if (!each.watchers.empty()) {
+        each.owned.follow_timeout();
         each.owned.for_each_in_phase([&](channel const& one) { announce(each, one, true); });
+    }
     each.present.tick();
     counters_.at(each.index, counted::noops) = each.present.noops();
+    for (auto const& watcher : each.watchers)
+        if (watcher.look_again) watcher.look_again();
 }
 
 } // namespace comet

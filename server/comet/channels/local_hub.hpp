@@ -3,7 +3,7 @@
 
 #include "channels/audience.hpp"
 #include "channels/hub.hpp"
-#include "channels/limits.hpp"
+#include "channels/live_settings.hpp"
 #include "channels/registry.hpp"
 #include "channels/tally.hpp"
 #include "wire/http_codec.hpp"
@@ -30,7 +30,9 @@ using comet_server = millipede::server<subscriber, http_codec>;
 /// audience is told so before any message that is for him.
 class local_hub final : public hub {
   public:
-    local_hub(comet_server& server, channel_limits const& limits, tally& counters);
+    /// \param live workers take up what is left for them each second. Outlives this, as the others
+    /// do.
+    local_hub(comet_server& server, settings_in_force& live, tally& counters);
     ~local_hub() override;
 
     /// Begins to count time; when the server has been started.
@@ -54,7 +56,8 @@ class local_hub final : public hub {
     }
     std::uint64_t subscribers() const override;
     bool call_roll(std::string channel, std::function<void(channel_roll)> answer) override;
-    bool watch(millipede::connection_id watcher, bool chunked, bool with_users) override;
+    bool watch(millipede::connection_id watcher, bool chunked, bool with_users,
+               std::function<void()> look_again) override;
     void unwatch(millipede::connection_id watcher) override;
 
   private:
@@ -68,8 +71,8 @@ class local_hub final : public hub {
     void judge(desk& home, question const& asked, verdict& decided);
     void take_back(desk& home, verdict const& decided);
     channel* obtain(desk& home, std::string_view name);
-    bool has_room(channel const& interested) const noexcept;
-    bool all_have_room() const noexcept;
+    bool has_room(desk const& home, channel const& interested) const noexcept;
+    bool all_have_room(desk const& home) const noexcept;
     void publish_now(desk& home, channel& to, message_type type, std::string_view content,
                      std::uint32_t ttl_seconds = 0);
     void send_out(desk& home, channel const& from, channel_event const& event);
@@ -94,7 +97,7 @@ class local_hub final : public hub {
     void tick(desk& each);
 
     comet_server& server_;
-    channel_limits const limits_;
+    settings_in_force& live_;
     tally& counters_;
     channel_totals all_;
     std::atomic<std::uint32_t> users_{0};      // that are kept

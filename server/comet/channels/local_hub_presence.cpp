@@ -33,11 +33,15 @@ millipede::payload shared(std::string_view text) {
 
 // ---------------------------------------------------------------- who watches
 
-bool local_hub::watch(millipede::connection_id watcher, bool chunked, bool with_users) {
-    for (auto& each : desks_)
-        server_.post_to(each->index, [&home = *each, watcher, chunked, with_users] {
-            home.watchers.push_back({watcher, chunked, with_users});
+bool local_hub::watch(millipede::connection_id watcher, bool chunked, bool with_users,
+                      std::function<void()> look_again) {
+    for (auto& each : desks_) {
+        desk::watcher added{watcher, chunked, with_users, nullptr};
+        if (each->index == watcher.worker()) added.look_again = look_again;
+        server_.post_to(each->index, [&home = *each, added = std::move(added)] {
+            home.watchers.push_back(added);
         });
+    }
     return true;
 }
 
@@ -90,7 +94,7 @@ departure local_hub::verdict::taken_back() const {
 
 // A poll that is answered at once is no subscription, but its user is there: he will be back.
 void local_hub::welcome(desk& home, channel const& to, question const& asked, verdict& decided) {
-    if (!asked.user.empty() && (decided.joins || limits_.user_linger != 0)) {
+    if (!asked.user.empty() && (decided.joins || home.limits.user_linger != 0)) {
         decided.user = asked.user; // before it is counted: to be taken back whatever fails
         auto how = home.guests.joined(to.serial(), to.name(), asked.user);
         if (how == arrival::unknown) ++counters_.at(home.index, counted::users_full);
@@ -99,7 +103,7 @@ void local_hub::welcome(desk& home, channel const& to, question const& asked, ve
         if (how == arrival::first) tell_of_user(home, to, asked.user, message_type::join);
     }
     decided.wants_presence =
-        asked.endless && asked.what.presence && limits_.presence == presence_level::all;
+        asked.endless && asked.what.presence && home.limits.presence == presence_level::all;
     if (decided.wants_presence) decided.present = users_present(home, to);
 }
 
@@ -115,7 +119,7 @@ std::shared_ptr<told_users const> local_hub::users_present(desk& home, channel c
 void local_hub::tell_of_user(desk& home, channel const& whose, std::string_view user,
                              message_type what) {
     announce_user(home, whose.name(), user, what == message_type::join);
-    if (limits_.presence != presence_level::all || !has_room(whose)) return;
+    if (home.limits.presence != presence_level::all || !has_room(home, whose)) return;
     auto object = message_object(what, text_of(whose.name()), whose.next(), json_escaped(user));
     send_out(home, whose, {what, whose.next(), shared(object), {}});
 }

@@ -22,7 +22,7 @@ bool local_hub::subscribe(subscriber& who, channel_item asked) {
     }
     which.is_asking = true;
     question what{std::move(asked), here.index, which.ticket, is_endless(who.how), {}};
-    if (who.more && limits_.presence != presence_level::none) what.user = who.more->user;
+    if (who.more && here.limits.presence != presence_level::none) what.user = who.more->user;
     bool posted =
         !server_.post_to(home.index, [this, &home, what = std::move(what)] { decide(home, what); });
     if (posted) return true;
@@ -95,14 +95,14 @@ void local_hub::judge(desk& home, question const& asked, verdict& decided) {
         decided.opening.messages.push_back({millipede::payload{millipede::as_bytes(object)}});
     };
     auto* found = home.owned.find(wanted.cname);
-    if (!found && !limits_.needs_token) {
+    if (!found && !home.limits.needs_token) {
         found = obtain(home, wanted.cname);
         if (!found)
             return refuse(counted::channels_full, message_type::too_many, "Too many channels");
     }
-    if (!found || (limits_.needs_token && !found->admits(wanted.token)))
+    if (!found || (home.limits.needs_token && !found->admits(wanted.token)))
         return refuse(counted::bad_tokens, message_type::bad_token, "Token error");
-    if (found->subscribers() >= limits_.subscribers_max)
+    if (found->subscribers() >= home.limits.subscribers_max)
         return refuse(counted::subscribers_full, message_type::too_many, "Too many subscribers");
     home.owned.lift(*found);
     decided.opening = wanted.epoch ? found->open_marked(wanted.seq, *wanted.epoch, asked.endless)
@@ -129,7 +129,7 @@ void local_hub::carry_out(desk& here, verdict& decided) {
     bool waits = !is_endless(who.how) && decided.opening.messages.empty() && who.is_known;
     std::string text;
     if (!waits && !std::exchange(who.is_begun, true))
-        text = subscription_head(who.how, who.terms, limits_.reply_fields);
+        text = subscription_head(who.how, who.terms, here.limits.reply_fields);
     auto frame = who.frame(decided.key.serial);
     std::vector<framed_message> messages;
     for (auto const& each : decided.opening.messages)

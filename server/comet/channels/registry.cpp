@@ -116,6 +116,19 @@ void registry::left(channel& without, std::uint32_t worker, std::uint32_t count)
     if (without.interests_.empty()) end_at(without, now_ + without.idle_ + 1);
 }
 
+void registry::follow_timeout() {
+    std::size_t wanted = std::max<std::uint32_t>(limits_->channel_timeout, 1);
+    if (wanted == phases_.size() || walk_next_) return;
+    std::vector<phase_list> anew(wanted);
+    for (auto& phase : phases_)
+        while (!phase.empty()) {
+            auto& each = phase.front();
+            phase.pop_front();
+            anew[each.serial_ % wanted].push_back(each); // evenly, whatever it was before
+        }
+    phases_.swap(anew);
+}
+
 void registry::begin_walk() noexcept {
     walk_newest_ = newest_;
     walk_phase_ = 0;

@@ -75,8 +75,12 @@ class registry {
         }
     }
 
+    /// `channel_timeout` may have changed: `for_each_in_phase` goes by it from now on; while there
+    /// is a walk it stays as it was. Then it costs a look at each channel. \throws std::bad_alloc,
+    /// and nothing has changed
+    void follow_timeout();
     /// Right behind a tick: calls `f(channel const&)` for those that were made a whole number of
-    /// `channel_timeout` ago.
+    /// `channel_timeout` ago, or when that has changed, in each such time once.
     template <class F>
     void for_each_in_phase(F f) const {
         for (auto const& each : phases_[now_ % phases_.size()])

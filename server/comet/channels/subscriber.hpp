@@ -32,9 +32,7 @@ struct subscriber : subscription, http_exchange {
     transport how = transport::poll;
     bool is_begun = false;    ///< The head of its reply has been sent.
     bool is_watching = false; ///< Of presence: a connection of the admin port.
-    // Bits, as with a byte more all connections would take eight more.
-    bool is_known : 1 = false;    ///< It has had a whole reply before this one.
-    bool is_admitted : 1 = false; ///< By the address gate.
+    bool is_known = false;    ///< It has had a whole reply before this one.
     reply_terms terms{};
     std::uint32_t heard_tick = 0; ///< When it was given something last.
     sequence noop = 0;            ///< The number of its next noop.

@@ -55,11 +55,12 @@ http_reply next_or_unknown(std::string const& channel, std::optional<sequence> n
 
 } // namespace
 
-void admin::opened(http_connection& connection) {
-    port::opened(connection);
+bool admin::is_admitted(http_connection const& connection) const {
+    auto const& gate = settings_for(connection).gate;
+    if (!gate.has_rules()) return true;
     millipede::error_code code;
     auto peer = connection.remote_endpoint(code);
-    connection->is_admitted = gate_.admits(code ? "" : peer.address().to_string());
+    return gate.admits(code ? "" : peer.address().to_string());
 }
 
 admin::handler admin::handler_at(std::string_view path) noexcept {
@@ -83,7 +84,7 @@ void admin::serve(http_connection& connection, http_request const& request,
                   std::string const& path) {
     auto wanted = handler_at(path);
     if (!wanted) return reply_not_found(connection, request);
-    if (!connection->is_admitted) {
+    if (!is_admitted(connection)) {
         count(connection, counted::forbidden);
         auto refusal = bare(403);
         refusal.closes = true;
@@ -95,7 +96,7 @@ void admin::serve(http_connection& connection, http_request const& request,
 std::optional<std::string> admin::channel_of(http_connection& connection,
                                              http_request const& request) {
     auto channel = parameters{request}.text("cname");
-    if (channel.size() <= limits_.name_max) return channel;
+    if (channel.size() <= settings_for(connection).channels.name_max) return channel;
     refuse_parameter(connection, request);
     return std::nullopt;
 }
@@ -133,7 +134,8 @@ void admin::sign(http_connection& connection, http_request const& request) {
     bool asked = channels_.sign(
         std::move(*channel), expires > 0 ? static_cast<std::uint32_t>(expires) : 0,
         [answer, begin, callback = given.find("cb"),
-         timeout = limits_.polling_timeout](std::optional<signature> const& made) {
+         timeout = settings_for(connection).channels.polling_timeout](
+            std::optional<signature> const& made) {
             if (!made) return answer(bare(429));
             auto object = begin;
             object.append(std::to_string(made->oldest));
@@ -201,12 +203,19 @@ void admin::watch(http_connection& connection, http_request const& request) {
         endless_head("Server: icomet 0.2.5\r\nContent-Type: text/html; charset=utf-8\r\n", terms);
     connection->busy = connection->endless = connection->is_watching = true;
     // First: who has seen the head misses nothing.
-    channels_.watch(connection.id(), terms.chunked, parameters{request}.number("users") == 1);
+    auto look_again = [this, id = connection.id()] {
+        own_.post(id, [this](http_connection& watcher) {
+            if (!is_admitted(watcher)) watcher.close();
+        });
+    };
+    channels_.watch(connection.id(), terms.chunked, parameters{request}.number("users") == 1,
+                    look_again);
     connection.send_bytes(millipede::as_bytes(head));
 }
 
 void admin::presence(http_connection& connection, http_request const& request) {
-    if (limits_.presence == presence_level::none) return reply_not_found(connection, request);
+    if (settings_for(connection).channels.presence == presence_level::none)
+        return reply_not_found(connection, request);
     auto channel = channel_of(connection, request);
     if (!channel) return;
     auto answer = answering(connection, request);

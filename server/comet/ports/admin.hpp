@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include "channels/limits.hpp"
-#include "ports/address_gate.hpp"
 #include "ports/port.hpp"
 #include "ports/publishing.hpp"
 
@@ -16,14 +14,8 @@ namespace comet {
 class admin final : public port {
   public:
     /// \param own where its connections are.
-    admin(hub& channels, tally& counters, channel_limits const& limits, address_gate gate,
-          service& own)
-        : port{channels, counters, own},
-          limits_{limits},
-          gate_{std::move(gate)},
-          publishing_{*this, channels, {.name_max = limits.name_max}} {}
-
-    void opened(http_connection& connection) override;
+    admin(hub& channels, tally& counters, settings_in_force const& live, service& own)
+        : port{channels, counters, live, own}, publishing_{*this, channels, {}} {}
 
   private:
     using handler = void (admin::*)(http_connection&, http_request const&);
@@ -43,14 +35,14 @@ class admin final : public port {
     void watch(http_connection& connection, http_request const& request);
     void presence(http_connection& connection, http_request const& request);
 
+    /// Whether the gate lets its peer pass: asked for each request, as rules may change.
+    bool is_admitted(http_connection const& connection) const;
     /// The parameters' channel; none, with the reply sent, when it may not be.
     std::optional<std::string> channel_of(http_connection& connection, http_request const& request);
     /// The same for the callback, if there is one at all.
     bool is_callback_allowed(http_connection& connection, http_request const& request);
     void refuse_parameter(http_connection& connection, http_request const& request);
 
-    channel_limits limits_;
-    address_gate gate_;
     publishing publishing_;
 };
 

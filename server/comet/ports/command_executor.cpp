@@ -58,7 +58,7 @@ void command_executor::subscribe(subscriber& who, channel_item asked) {
     receiver asking{who.id, who.how};
     if (channels_.is_subscribed(who, asked.cname))
         return tell(asking, message_type::subscribed, asked.cname, "Already subscribed");
-    if (count_subscriptions(who) >= limits_.channels_per_connection)
+    if (count_subscriptions(who) >= live_.of(asking.id.worker()).channels.channels_per_connection)
         return tell(asking, message_type::too_many, asked.cname,
                     "Too many channels of one connection");
     if (!asked.epoch) asked.epoch.emplace(); // these clients are always told of theirs

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "channels/hub.hpp"
-#include "channels/limits.hpp"
+#include "channels/live_settings.hpp"
 #include "channels/message.hpp"
 #include "channels/tally.hpp"
 #include "ports/client_commands.hpp"
@@ -26,9 +26,9 @@ enum class publishing_right : std::uint8_t {
 class command_executor {
   public:
     /// \param server where the connections are. It outlives this, as the others do.
-    command_executor(hub& channels, tally& counters, channel_limits const& limits,
+    command_executor(hub& channels, tally& counters, settings_in_force const& live,
                      millipede::basic_server& server)
-        : channels_{channels}, counters_{counters}, limits_{limits}, server_{server} {}
+        : channels_{channels}, counters_{counters}, live_{live}, server_{server} {}
 
     /// \param who its `how` is set. On its worker's thread.
     void carry_out(subscriber& who, client_commands asked, publishing_right right);
@@ -46,7 +46,7 @@ class command_executor {
 
     hub& channels_;
     tally& counters_;
-    channel_limits limits_;
+    settings_in_force const& live_;
     millipede::basic_server& server_;
 };
 

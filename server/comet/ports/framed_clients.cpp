@@ -36,14 +36,14 @@ void framed_clients::opened(connection& peer) {
     who.how = transport::frame;
     who.terms = {.chunked = false};
     who.is_begun = true;
-    who.is_admitted = may_publish(peer);
     channels_.attend(who);
 }
 
 bool framed_clients::may_publish(connection const& peer) const {
     error_code code;
     auto endpoint = peer.remote_endpoint(code);
-    if (gate_.has_rules()) return gate_.admits(code ? "" : endpoint.address().to_string());
+    auto const& gate = live_.of(peer.worker_index()).gate;
+    if (gate.has_rules()) return gate.admits(code ? "" : endpoint.address().to_string());
     if (code) return code == boost::asio::error::address_family_not_supported; // a Unix socket
     return plain(endpoint.address()).is_loopback();
 }
@@ -66,9 +66,11 @@ void framed_clients::received(connection& peer, millipede::frame const& received
 }
 
 void framed_clients::obey(connection& peer, client_command what, std::string_view data) {
-    auto parsed = parse_client_command(what, data, limits_.name_max);
+    auto name_max = live_.of(peer.worker_index()).channels.name_max;
+    auto parsed = parse_client_command(what, data, name_max);
     if (!parsed.found) return refuse(peer, parsed.why);
-    auto right = peer->is_admitted ? publishing_right::all : publishing_right::none;
+    bool may = parsed.found->publish && may_publish(peer); // asked each time: rules may change
+    auto right = may ? publishing_right::all : publishing_right::none;
     commands_.carry_out(peer.session(), std::move(*parsed.found), right);
 }
 

@@ -2,9 +2,8 @@
 #pragma once
 
 #include "channels/hub.hpp"
-#include "channels/limits.hpp"
+#include "channels/live_settings.hpp"
 #include "channels/tally.hpp"
-#include "ports/address_gate.hpp"
 #include "ports/command_executor.hpp"
 
 #include <millipede/server.hpp>
@@ -21,12 +20,8 @@ class framed_clients {
 
     /// The others outlive this.
     framed_clients(hub& channels, tally& counters, command_executor& commands,
-                   channel_limits const& limits, address_gate gate)
-        : channels_{channels},
-          counters_{counters},
-          commands_{commands},
-          limits_{limits},
-          gate_{std::move(gate)} {}
+                   settings_in_force const& live)
+        : channels_{channels}, counters_{counters}, commands_{commands}, live_{live} {}
 
     /// Has this answer its connections; before the start. This outlives them.
     void serve(service& listener);
@@ -43,8 +38,7 @@ class framed_clients {
     hub& channels_;
     tally& counters_;
     command_executor& commands_;
-    channel_limits limits_;
-    address_gate gate_;
+    settings_in_force const& live_;
 };
 
 } // namespace comet

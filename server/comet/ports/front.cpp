@@ -24,54 +24,38 @@ std::optional<transport> transport_at(std::string_view path) noexcept {
     return std::nullopt;
 }
 
-publishing_right right_of(bool publishes, bool needs_token) noexcept {
-    if (!publishes) return publishing_right::none;
-    return needs_token ? publishing_right::with_token : publishing_right::all;
-}
-
 } // namespace
 
-front::front(hub& channels, tally& counters, service& own, command_executor& commands,
-             settings wanted)
-    : port{channels, counters, own, wanted.pages.fields()},
-      limits_{wanted.channels},
-      cors_{std::move(wanted.pages)},
-      with_web_{wanted.with_web},
-      websockets_{*this,
-                  channels,
-                  commands,
-                  limits_,
-                  {.message_max = wanted.websocket_message_max,
-                   .right = right_of(wanted.publishes, limits_.needs_token),
-                   .pages = cors_}} {
-    if (wanted.publishes)
-        publishing_.emplace(*this, channels,
-                            publishing::settings{.from_icomet = false,
-                                                 .needs_token = limits_.needs_token,
-                                                 .by_get = false,
-                                                 .believes_escapes = false,
-                                                 .name_max = limits_.name_max});
-}
+front::front(hub& channels, tally& counters, settings_in_force const& live, service& own,
+             command_executor& commands)
+    : port{channels, counters, live, own},
+      publishing_{
+          *this,
+          channels,
+          {.from_icomet = false, .heeds_tokens = true, .by_get = false, .believes_escapes = false}},
+      websockets_{*this, channels, commands} {}
 
 void front::serve(http_connection& connection, http_request const& request,
                   std::string const& path) {
+    auto const& settings = settings_for(connection);
     if (auto how = transport_at(path))
         subscribe(connection, request, *how);
     else if (path == "/ws")
         websockets_.begin(connection, request);
     else if (path == "/ping")
         ping(connection, request);
-    else if (publishing_ && (path == "/push" || path == "/pub"))
-        publishing_->publish(connection, request, path == "/pub");
-    else if (auto const* file = with_web_ ? web_file_at(path) : nullptr)
+    else if (settings.front_publishes && (path == "/push" || path == "/pub"))
+        publishing_.publish(connection, request, path == "/pub");
+    else if (auto const* file = settings.web ? web_file_at(path) : nullptr)
         show(connection, request, *file);
     else
         reply_not_found(connection, request);
 }
 
 void front::serve_options(http_connection& connection, http_request const& request) {
-    if (!cors_.answers()) return port::serve_options(connection, request);
-    reply(connection, cors_.answer(), request.terms);
+    auto const& pages = settings_for(connection).pages;
+    if (!pages.answers()) return port::serve_options(connection, request);
+    reply(connection, pages.answer(), request.terms);
 }
 
 void front::subscribe(http_connection& connection, http_request const& request, transport how) {
@@ -79,11 +63,12 @@ void front::subscribe(http_connection& connection, http_request const& request, 
         count(connection, counted::wrong_methods);
         return reply(connection, {.status = 405}, request.terms);
     }
+    auto const& limits = settings_for(connection).channels;
     parameters given{request};
-    auto items = requested_channels(given, request, how, limits_);
+    auto items = requested_channels(given, request, how, limits);
     auto callback = how == transport::poll ? given.text("cb") : std::string{};
     auto user = given.text("user");
-    if (!items || !is_callback(callback) || !is_user_name(user, limits_.user_max)) {
+    if (!items || !is_callback(callback) || !is_user_name(user, limits.user_max)) {
         count(connection, counted::bad_parameters);
         return reply(connection, {.status = 400}, request.terms);
     }
@@ -121,7 +106,7 @@ void front::ping(http_connection& connection, http_request const& request) {
     }
     auto body = std::move(callback);
     body.append("({\"type\":\"ping\",\"sub_timeout\":");
-    body.append(std::to_string(limits_.polling_timeout)).append("});\n");
+    body.append(std::to_string(settings_for(connection).channels.polling_timeout)).append("});\n");
     reply(connection, {.content_type = "text/html; charset=ISO-8859-1", .body = std::move(body)},
           request.terms);
 }

@@ -54,7 +54,8 @@ void port::received(http_connection& connection, http_request const& request) {
 }
 
 void port::reply(http_connection& connection, http_reply const& answer, reply_terms const& terms) {
-    connection.send_bytes(millipede::as_bytes(encode_reply(answer, terms, fields_)));
+    connection.send_bytes(
+        millipede::as_bytes(encode_reply(answer, terms, reply_fields(connection))));
     if (answer.closes || !terms.keep_alive) connection.close();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "channels/hub.hpp"
+#include "channels/live_settings.hpp"
 #include "channels/local_hub.hpp"
 #include "channels/tally.hpp"
 #include "wire/http_reply.hpp"
@@ -27,9 +28,8 @@ class port {
     using replier = std::function<void(http_reply)>;
 
     /// \param own where its connections are: answers come back through it.
-    /// \param fields lines that all its replies have.
-    port(hub& channels, tally& counters, service& own, std::string fields = {})
-        : channels_{channels}, counters_{counters}, own_{own}, fields_{std::move(fields)} {}
+    port(hub& channels, tally& counters, settings_in_force const& live, service& own)
+        : channels_{channels}, counters_{counters}, own_{own}, live_{live} {}
     port(port const&) = delete;
     port& operator=(port const&) = delete;
     virtual ~port() = default;
@@ -53,6 +53,10 @@ class port {
     void reply_not_found(http_connection& connection, http_request const& request);
     /// The connection's later requests may be looked at again.
     static void go_on(http_connection& connection);
+    /// What its worker goes by.
+    live_settings const& settings_for(http_connection const& connection) const noexcept {
+        return live_.of(connection.worker_index());
+    }
     /// Counts on the connection's worker.
     void count(http_connection const& connection, counted what) {
         ++counters_.at(connection.worker_index(), what);
@@ -72,12 +76,15 @@ class port {
     /// OPTIONS, of any path. Unless said otherwise: a method that is not served.
     virtual void serve_options(http_connection& connection, http_request const& request);
 
+    /// Lines that all replies have.
+    virtual std::string_view reply_fields(http_connection const&) const { return {}; }
+
     hub& channels_;
     tally& counters_;
+    service& own_;
 
   private:
-    service& own_;
-    std::string const fields_;
+    settings_in_force const& live_;
 };
 
 /// Whether JSONP may call that: letters, digits, `_`, `$` and `.`; so that no script can be slipped

@@ -58,6 +58,10 @@ struct publishing::batch {
     }
 };
 
+bool publishing::needs_token(http_connection const& connection) const noexcept {
+    return settings_.heeds_tokens && at_.settings_for(connection).channels.needs_token;
+}
+
 bool publishing::is_admitted(http_request const& request) const noexcept {
     return request.method == http_method::post ||
            (settings_.by_get && request.method == http_method::get);
@@ -108,7 +112,8 @@ void publishing::publish_parameters(http_connection& connection, http_request co
     auto ttl_seconds = given.whole_number("ttl", ttl_seconds_max);
     auto channel = given.text("cname");
     auto callback = given.find("cb");
-    if (!ttl_seconds || channel.size() > settings_.name_max || !is_callback(callback.value_or("")))
+    auto name_max = at_.settings_for(connection).channels.name_max;
+    if (!ttl_seconds || channel.size() > name_max || !is_callback(callback.value_or("")))
         return refuse(connection, request, counted::bad_parameters, 400);
     auto content = given.text("content");
     // Else it might end the string: to be another message, or a script of a page's.
@@ -117,7 +122,7 @@ void publishing::publish_parameters(http_connection& connection, http_request co
                       "content is not the inside of a JSON string");
     publication message{std::move(channel),
                         is_escaped ? json_completed(content) : json_escaped(content), *ttl_seconds};
-    if (settings_.needs_token) message.shown_token = given.text("token");
+    if (needs_token(connection)) message.shown_token = given.text("token");
     auto answer = at_.answering(connection, request);
     at_.unless_asked(channels_.publish(std::move(message),
                                        [this, answer, callback](publish_result result) {
@@ -127,11 +132,12 @@ void publishing::publish_parameters(http_connection& connection, http_request co
 }
 
 void publishing::publish_json(http_connection& connection, http_request const& request) {
-    auto found = read_publications(request.body(), settings_.name_max);
+    auto found = read_publications(request.body(), at_.settings_for(connection).channels.name_max);
     if (!found.fault.empty())
         return refuse(connection, request, counted::bad_parameters, 400, found.fault);
+    bool with_tokens = needs_token(connection);
     for (auto& each : found.all) {
-        if (!settings_.needs_token)
+        if (!with_tokens)
             each.shown_token.reset(); // who may publish to all channels needs none
         else if (!each.shown_token)
             each.shown_token.emplace();

@@ -4,7 +4,6 @@
 #include "channels/hub.hpp"
 #include "ports/port.hpp"
 
-#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,12 +17,12 @@ namespace comet {
 class publishing {
   public:
     struct settings {
-        bool from_icomet = true;  ///< Replies name icomet, as those of its admin port do.
-        bool needs_token = false; ///< Publishers show the token of the channel, as subscribers do.
-        bool by_get = true;       ///< GET publishes, too.
+        bool from_icomet = true; ///< Replies name icomet, as those of its admin port do.
+        /// With `channel_limits::needs_token` publishers show the channel's token, as subscribers.
+        bool heeds_tokens = false;
+        bool by_get = true; ///< GET publishes, too.
         /// What /pub takes is not looked at, as icomet has it: publishers can send any message.
         bool believes_escapes = true;
-        std::size_t name_max = 4'096;
     };
 
     /// \param at the port whose requests these are; outlives this, as the hub does.
@@ -43,6 +42,7 @@ class publishing {
     void publish_all(http_connection& connection, http_request const& request,
                      std::vector<publication> all);
     void broadcast_json(http_connection& connection, http_request const& request);
+    bool needs_token(http_connection const& connection) const noexcept;
     bool is_admitted(http_request const& request) const noexcept;
     void reply(http_connection& connection, http_request const& request, http_reply answer);
     void refuse(http_connection& connection, http_request const& request, counted what,

@@ -28,6 +28,11 @@ websocket_event next_event(subscriber& who, websocket_frame const& frame, std::s
     return event;
 }
 
+publishing_right right_by(live_settings const& settings) noexcept {
+    if (!settings.front_publishes) return publishing_right::none;
+    return settings.channels.needs_token ? publishing_right::with_token : publishing_right::all;
+}
+
 } // namespace
 
 void websockets::begin(http_connection& connection, http_request const& request) {
@@ -35,6 +40,7 @@ void websockets::begin(http_connection& connection, http_request const& request)
         at_.count(connection, counted::wrong_methods);
         return at_.reply(connection, {.status = 405}, request.terms);
     }
+    auto const& settings = at_.settings_for(connection);
     parameters given{request};
     client_commands first;
     auto refuse_parameters = [&] {
@@ -42,16 +48,16 @@ void websockets::begin(http_connection& connection, http_request const& request)
         at_.reply(connection, {.status = bad_request}, request.terms);
     };
     auto user = given.text("user");
-    if (!is_user_name(user, limits_.user_max)) return refuse_parameters();
+    if (!is_user_name(user, settings.channels.user_max)) return refuse_parameters();
     if (given.find("cname") || given.find("channels")) {
-        auto items = requested_channels(given, request, transport::websocket, limits_);
+        auto items = requested_channels(given, request, transport::websocket, settings.channels);
         if (!items) return refuse_parameters();
         first.subscribe = std::move(*items);
     }
     auto handshake = answer_handshake(request.raw, connection.get_executor());
     if (handshake.status != switching_protocols)
         return refuse(connection, request, handshake.status);
-    if (!settings_.pages.admits(handshake.origin, handshake.host)) {
+    if (!settings.pages.admits(handshake.origin, handshake.host)) {
         at_.count(connection, counted::forbidden);
         return at_.reply(connection, error_page(forbidden), request.terms);
     }
@@ -63,7 +69,7 @@ void websockets::begin(http_connection& connection, http_request const& request)
     who.terms = {.chunked = false};
     if (!user.empty()) who.obtain_more().user = std::move(user);
     channels_.attend(who);
-    commands_.carry_out(who, std::move(first), settings_.right);
+    commands_.carry_out(who, std::move(first), right_by(settings));
 }
 
 void websockets::refuse(http_connection& connection, http_request const& request,
@@ -77,7 +83,8 @@ void websockets::refuse(http_connection& connection, http_request const& request
 
 void websockets::take(http_connection& connection, http_request const& request) {
     if (request.what == http_request::kind::bad_frame) return refuse(connection, request.fault, "");
-    auto event = next_event(connection.session(), request.frame, settings_.message_max);
+    auto event = next_event(connection.session(), request.frame,
+                            at_.settings_for(connection).http.websocket_message_max);
     switch (event.what) {
     case websocket_event::kind::nothing:
         break;
@@ -100,9 +107,11 @@ void websockets::take(http_connection& connection, http_request const& request) 
 }
 
 void websockets::obey(http_connection& connection, std::string const& text) {
-    auto parsed = parse_client_commands(text, limits_.name_max);
+    auto const& settings = at_.settings_for(connection);
+    auto parsed = parse_client_commands(text, settings.channels.name_max);
     if (parsed.found)
-        return commands_.carry_out(connection.session(), std::move(*parsed.found), settings_.right);
+        return commands_.carry_out(connection.session(), std::move(*parsed.found),
+                                   right_by(settings));
     refuse(connection, parsed.is_json ? close_code::policy_violation : close_code::bad_data,
            parsed.why);
 }

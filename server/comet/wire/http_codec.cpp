@@ -192,63 +192,60 @@ bool has_folded_field(std::string_view head) noexcept {
            head.find("\r\n\t") != std::string_view::npos;
 }
 
-} // namespace
-
-std::size_t http_codec::size_max() const noexcept {
-    return std::max(request_max(), limits_.websocket_message_max + websocket_head_max);
-}
-
 // A chunk adds its size, two line ends, and extensions, which may not be longer than a head.
-std::size_t http_codec::request_max() const noexcept {
-    return std::size_t{limits_.head_max} * 2 + limits_.body_max +
-           std::size_t{limits_.chunks_max} * 32;
+std::size_t request_max(http_codec::limits const& most) noexcept {
+    return std::size_t{most.head_max} * 2 + most.body_max + std::size_t{most.chunks_max} * 32;
 }
 
-decode_result http_codec::decode(std::span<std::byte const> input, http_request& request) const {
-    return decode_request(input, request, true);
-}
-
-decode_result http_codec::decode_next(std::span<std::byte const> input, http_request& request,
-                                      http_exchange& exchange) const {
-    if (input.empty()) return decode_result::incomplete(1);
-    if (exchange.is_websocket) return decode_frame(input, request);
-    if (exchange.endless) return decode_result::skipped(input.size());
-    if (exchange.busy) {
-        request.what = http_request::kind::behind;
-        return decode_result::complete(0);
-    }
-    auto found = decode_request(input, request, exchange.continued);
-    if (found.found == decode_result::status::complete)
-        exchange.continued = request.what == http_request::kind::wants_continue;
-    return found;
-}
-
-decode_result http_codec::decode_frame(std::span<std::byte const> input,
-                                       http_request& request) const {
-    auto found =
-        read_websocket_frame(input, limits_.websocket_message_max, request.frame, request.fault);
+decode_result decode_frame(std::span<std::byte const> input, http_request& request,
+                           std::uint32_t message_max) {
+    auto found = read_websocket_frame(input, message_max, request.frame, request.fault);
     request.what = request.fault == close_code::none ? http_request::kind::frame
                                                      : http_request::kind::bad_frame;
     return found;
 }
 
+} // namespace
+
+std::size_t http_codec::size_max() const noexcept {
+    return std::max(request_max(limits_), limits_.websocket_message_max + websocket_head_max);
+}
+
+decode_result http_codec::decode(std::span<std::byte const> input, http_request& request) const {
+    return decode_request(input, request, true, limits_);
+}
+
+decode_result http_codec::decode_next(std::span<std::byte const> input, http_request& request,
+                                      http_exchange& exchange, limits const& most) {
+    if (input.empty()) return decode_result::incomplete(1);
+    if (exchange.is_websocket) return decode_frame(input, request, most.websocket_message_max);
+    if (exchange.endless) return decode_result::skipped(input.size());
+    if (exchange.busy) {
+        request.what = http_request::kind::behind;
+        return decode_result::complete(0);
+    }
+    auto found = decode_request(input, request, exchange.continued, most);
+    if (found.found == decode_result::status::complete)
+        exchange.continued = request.what == http_request::kind::wants_continue;
+    return found;
+}
+
 decode_result http_codec::decode_request(std::span<std::byte const> input, http_request& request,
-                                         bool continued) const {
+                                         bool continued, limits const& most) {
     std::string_view text{reinterpret_cast<char const*>(input.data()), input.size()};
     if (text.starts_with(line_end)) return decode_result::skipped(line_end.size());
     if (text == "\r") return decode_result::incomplete(line_end.size());
     if (!text.empty() && !begins_a_method(text.front())) return refuse(text, request, bad_request);
-    auto head = text.substr(0, limits_.head_max).find(head_end);
+    auto head = text.substr(0, most.head_max).find(head_end);
     if (head == std::string_view::npos) {
-        if (text.size() < limits_.head_max) return decode_result::incomplete();
-        bool in_first_line =
-            text.substr(0, limits_.head_max).find(line_end) == std::string_view::npos;
+        if (text.size() < most.head_max) return decode_result::incomplete();
+        bool in_first_line = text.substr(0, most.head_max).find(line_end) == std::string_view::npos;
         return refuse(text, request, in_first_line ? target_too_long : head_too_large);
     }
     auto head_size = head + head_end.size();
     if (has_folded_field(text.substr(0, head_size))) return refuse(text, request, bad_request);
 
-    request_reader reader{request, limits_};
+    request_reader reader{request, most};
     error_code failure;
     reader.put(boost::asio::buffer(text.data(), head_size), failure);
     if (reader.fault() != 0) return refuse(text, request, reader.fault());
@@ -270,7 +267,7 @@ decode_result http_codec::decode_request(std::span<std::byte const> input, http_
         whole = reader.is_done();
         if (!whole && failure && failure != http::error::need_more)
             return refuse(text, request, status_of(failure, text));
-        if ((whole ? size : text.size() + 1) > request_max())
+        if ((whole ? size : text.size() + 1) > request_max(most))
             return refuse(text, request, body_too_large);
     }
     if (!whole) {

@@ -33,10 +33,22 @@ class http_codec {
         std::uint32_t websocket_message_max = 65'536; ///< Bytes of a WebSocket's message.
     };
 
+    /// Limits that may be others after a while.
+    class changing_limits {
+      public:
+        virtual ~changing_limits() = default;
+        /// Those for the connections of a worker. On its thread.
+        virtual limits const& http_limits(std::uint32_t worker) const noexcept = 0;
+    };
+
     explicit http_codec(limits wanted) noexcept : limits_{wanted} {}
+    /// On connections it goes by `in_force`, which outlives it, else by what that was at first.
+    http_codec(limits at_first, changing_limits const& in_force) noexcept
+        : limits_{at_first}, in_force_{&in_force} {}
     http_codec() = default;
 
     /// The longest input that may be incomplete: head, body, and what chunks add to it; or a frame.
+    /// By the limits at first.
     std::size_t size_max() const noexcept;
 
     /// Looks at the front of the input. What is not HTTP is a message of kind `refused`, so that it
@@ -47,7 +59,11 @@ class http_codec {
     template <std::derived_from<http_exchange> Session>
     millipede::decode_result decode(std::span<std::byte const> input, http_request& request,
                                     Session& session) const {
-        return decode_next(input, request, session);
+        if constexpr (requires { session.id.worker(); })
+            if (in_force_)
+                return decode_next(input, request, session,
+                                   in_force_->http_limits(session.id.worker()));
+        return decode_next(input, request, session, limits_);
     }
 
     /// A request's bytes, as they came.
@@ -57,16 +73,15 @@ class http_codec {
     }
 
   private:
-    std::size_t request_max() const noexcept;
-    millipede::decode_result decode_next(std::span<std::byte const> input, http_request& request,
-                                         http_exchange& exchange) const;
-    millipede::decode_result decode_request(std::span<std::byte const> input, http_request& request,
-                                            bool continued) const;
-
-    millipede::decode_result decode_frame(std::span<std::byte const> input,
-                                          http_request& request) const;
+    static millipede::decode_result decode_next(std::span<std::byte const> input,
+                                                http_request& request, http_exchange& exchange,
+                                                limits const& most);
+    static millipede::decode_result decode_request(std::span<std::byte const> input,
+                                                   http_request& request, bool continued,
+                                                   limits const& most);
 
     limits limits_{};
+    changing_limits const* in_force_ = nullptr;
 };
 
 static_assert(millipede::session_codec<http_codec, http_exchange>);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "ports/address_gate.hpp"
+#include "wire/address_gate.hpp"
 
 #include <algorithm>
 #include <stdexcept>
