@@ -8,8 +8,10 @@
 namespace comet {
 
 void local_hub::desk::send(subscriber& to, millipede::payload bytes, bool may_be_lost) {
-    auto policy = may_be_lost ? hub_->server_.limits().overflow : millipede::overflow_policy::close;
-    hub_->server_.send(to.id, std::move(bytes), policy);
+    if (may_be_lost) // by the server's policy, whatever that is now
+        hub_->server_.send(to.id, std::move(bytes));
+    else
+        hub_->server_.send(to.id, std::move(bytes), millipede::overflow_policy::close);
 }
 
 void local_hub::desk::finished(subscriber& served) {
