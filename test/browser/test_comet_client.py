@@ -405,6 +405,18 @@ class Client(CometPageTest):
         self.wait(page, "stub.opened.length === 4")
         self.assertIn("nothing came", page.evaluate("JSON.stringify(comet.of('state'))"))
 
+    def test_a_poll_behind_another_may_begin_its_answer_late(self):
+        page = self.start(channel="a", seq=1, transport="poll")
+        self.say(page, opening("a", 1))
+        self.wait(page, "stub.opened.length === 2")
+        self.run_for(page, 40)  # as the server sends such a head together with its message
+        self.assertEqual(page.evaluate("[stub.opened.length, comet.state]"), [2, "open"])
+        self.say(page, message("a", 1, "", "noop"))
+        self.wait(page, "stub.opened.length === 3")
+        self.run_for(page, 50)
+        self.assertIn("nothing came", page.evaluate("JSON.stringify(comet.of('state'))"))
+        self.wait(page, "stub.opened[2].is_closed")
+
     def test_a_silent_web_socket_is_asked(self):
         page = self.start(channel="a")
         page.evaluate("Math.random = () => 0; stub.last.open()")

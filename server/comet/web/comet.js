@@ -239,14 +239,14 @@ export class Comet extends EventTarget {
     this.#connect();
   }
 
-  async #connect() {
+  async #connect(follows = false) {
     const polls_on = this.#line?.transport === "poll" && this.#state.state === "open";
     this.#disconnect();
     const channels = this.#active();
     if (!channels.length) return this.#tell(this.#channels.size ? "waiting" : "idle");
     const now = performance.now();
     const line = {transport: this.#attempts.next(), opened: false, spoken: false, probed: false,
-                  since: now, heard: now, close() {}};
+                  follows, since: now, heard: now, close() {}};
     line.awaits_opening = line.transport !== "poll" &&
       channels.some((each) => each.next === null || each.epoch);
     this.#line = line;
@@ -262,7 +262,7 @@ export class Comet extends EventTarget {
         this.#base, {items, user: this.#options.user}, {
           open: only_now(() => this.#opened()),
           text: only_now((text) => this.#read(text)),
-          end: only_now((why) => (why === null ? this.#connect() : this.#lose(why))),
+          end: only_now((why) => (why === null ? this.#connect(true) : this.#lose(why))),
         }));
     } catch (failure) { // of a token's function, or an address that cannot be
       return only_now(() => this.#lose(failure.message))();
@@ -278,7 +278,7 @@ export class Comet extends EventTarget {
 
   #look() {
     const line = this.#line;
-    const {transport, opened, spoken, awaits_opening, heard} = line;
+    const {transport, opened, spoken, follows, awaits_opening, heard} = line;
     const slept = Date.now() - this.#looked > asleep_for;
     this.#looked = Date.now();
     if (slept) return this.#reopen();
@@ -289,7 +289,9 @@ export class Comet extends EventTarget {
       line.probed = true;
       this.#ask(this.#active().slice(0, 1));
     }
-    if (silent > (opened && (spoken || !awaits_opening) ? silence_max : connect_max)) {
+    // The head of an answer to a poll that follows another comes with the first message.
+    const is_up = (follows && transport === "poll") || (opened && (spoken || !awaits_opening));
+    if (silent > (is_up ? silence_max : connect_max)) {
       this.#lose(`nothing came by ${transport}`);
     }
   }
