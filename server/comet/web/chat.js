@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // A channel as a chat: what is published is {"from": name, "text": text, "at": milliseconds}, as
-// who comes later wants to know when; any other text is shown as it is. The address may have name, channel and transport: then the room is entered at once.
+// who comes later wants to know when; any other text is shown as it is. The address may have name,
+// channel and transport: then the room is entered at once.
 import {Comet} from "./comet.js";
 import {$, add_line, clock, gap_text, make, show_state} from "./view.js";
 
