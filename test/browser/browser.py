@@ -12,10 +12,11 @@ Environment: MILLIPEDE_CHROMIUM  the browser [/usr/bin/chromium]
 
 import os
 import re
+import time
 import unittest
 from pathlib import Path
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Error, expect, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("MILLIPEDE_CHROMIUM", "/usr/bin/chromium")
@@ -80,8 +81,35 @@ class BrowserTest(unittest.TestCase):
     def let_pass(self, page, seconds):
         """Has the page's clock (open(..., clock=True)) go forward, and stand still from then on:
         its timers ring no more, however slow the machine is. page.clock.resume() ends that."""
-        now = page.evaluate("Date.now()") / 1000
-        page.clock.pause_at(now + seconds)
+        try:
+            page.clock.pause_at(page.evaluate("Date.now()") / 1000 + seconds)
+        except Error as failure:
+            if "to the past" not in failure.message:
+                raise
+            # It went on by more than that meanwhile; now it stands still.
+            page.clock.pause_at(page.evaluate("Date.now()") / 1000 + seconds)
+
+    def let_pass_until(self, page, seconds, locator, text):
+        """The same, again and again until that text is there: something that was still on its way
+        may have come afterwards, and have set back what the page waits for."""
+        end = time.monotonic() + DEADLINE
+        while True:
+            self.let_pass(page, seconds)
+            if text in (said := locator.inner_text()):
+                return
+            self.assertLess(time.monotonic(), end, f"'{text}' did not come; there is '{said}'")
+
+    def let_draw(self, page):
+        """Waits until the page has drawn all that it was told so far."""
+        page.evaluate("""() => new Promise((done) =>
+          requestAnimationFrame(() => requestAnimationFrame(done)))""")
+
+    def resize(self, page, viewport):
+        """Gives the page that size, and waits until it is laid out so."""
+        page.set_viewport_size(viewport)
+        page.wait_for_function("({width, height}) => innerWidth === width && innerHeight === height",
+                               arg=viewport)
+        self.let_draw(page)
 
     def shot(self, page, name, whole=True):
         """A screenshot, for people to look at; where it is."""

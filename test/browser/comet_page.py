@@ -35,7 +35,7 @@ class Wire:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}/"
         self.pairs = {}  # each end and its other one
-        self.accepted = 0
+        self.accepted = 0  # since the last cut
         self._work, self._wake = socket.socketpair()
         self._cut = threading.Event()
         self._ended = False
@@ -67,6 +67,7 @@ class Wire:
             if self._cut.is_set() or self._ended:
                 for one in list(self.pairs):
                     self._end(one)
+                self.accepted = 0
                 self._cut.clear()
         for one in (self.listener, self._work, self._wake):
             one.close()

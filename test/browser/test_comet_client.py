@@ -306,6 +306,7 @@ class Client(CometPageTest):
             if transport != "poll":
                 page.evaluate("stub.last.open()")
             self.say(page, opening("b", 1), message("a", 0, "Too many subscribers", "429"))
+            self.wait(page, "comet.of('refused').length")
             waits = page.evaluate("comet.of('refused')")
             self.assertEqual([waits[0]["channel"], waits[0]["status"]], ["a", 429])
             self.assertGreaterEqual(waits[0]["retry_in"], 5000)

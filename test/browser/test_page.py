@@ -8,10 +8,15 @@ waiting.
 """
 
 import re
+import sys
 import unittest
+from pathlib import Path
 
 from browser import PHONE, BrowserTest, expect
 from stub_admin import PAGE, StubAdmin, figures, worker
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "net"))
+from harness import wait_until  # noqa: E402
 
 CONTRAST = """() => {
   const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
@@ -105,7 +110,9 @@ class Figures(PageTest):
         expect(page.locator("#link")).to_have_text("live")
         expect(page.locator("#readiness")).to_have_text("ready")
         expect(page.locator("#listeners")).to_have_text("listening on 0.0.0.0:8082, [::]:8082")
-        self.assertEqual(stub.paths, {path.name for path in PAGE.iterdir()} - {"README.md"})
+        wanted = {path.name for path in PAGE.iterdir()}
+        wait_until(lambda: wanted <= stub.paths, "all files to be asked for")
+        self.assertEqual(stub.paths, wanted)
 
     def test_a_program_that_counts_nobody_as_online(self):
         latest = figures()
@@ -193,6 +200,7 @@ class Figures(PageTest):
         stub.send(figures(uptime=101, online=7, alarms=[
             {"name": "full", "severity": "critical", "text": "no slot is free"}]))
         expect(page.get_by_label("Alarms")).to_contain_text("no slot is free")
+        self.let_draw(page)
         self.expect_values(page, "Connections", "12,000", "12,345")
         page.get_by_role("button", name="Pause").click()
         self.expect_values(page, "Connections", "7", "12,345")
@@ -259,7 +267,8 @@ class Nonsense(PageTest):
         self.assertEqual(told, ['["one","two\\nlines","three",""]'])
 
     def test_an_event_without_end_is_given_up(self):
-        page, stub = self.show(figures())
+        page, stub = self.show(figures(), clock=True)
+        self.let_pass(page, 1)  # however long it reads, it does not take that for silence
         for _ in range(10):
             stub.send_raw(b"data: " + b"x" * (1 << 20))
         expect(page.locator("#notice")).to_contain_text("an event without end")
@@ -289,9 +298,10 @@ class Connection(PageTest):
     def test_silence_is_told_and_then_ended(self):
         page, stub = self.show(figures(), clock=True)
         link = page.locator("#link")
+        self.let_pass(page, 1)  # from now on only figures can change what it says
+        expect(link).to_have_text("live")
         stub.repeats = False
-        self.let_pass(page, 10)
-        expect(link).to_contain_text("stale: nothing for")
+        self.let_pass_until(page, 10, link, "stale: nothing for")
         expect(page.locator("#figures")).to_have_class("old")
         stub.send(figures(uptime=107))
         expect(link).to_have_text("live")
@@ -392,7 +402,9 @@ class Readers(PageTest):
         for scheme in ("light", "dark"):
             page, _ = self.show(self.latest(1), self.latest(2), color_scheme=scheme)
             expect(page.locator("#alarms p")).to_have_count(2)
+            self.expect_values(page, "Messages", "500 /s", "0 /s")
             self.chart(page, "Messages").locator(".plot").hover()
+            self.let_draw(page)
             self.assertEqual(page.evaluate(CONTRAST), [])
             grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
             self.shot(page, scheme)
@@ -403,6 +415,7 @@ class Readers(PageTest):
             page, _ = self.show(self.latest(1), self.latest(2),
                                 viewport={"width": width, "height": 800})
             expect(page.locator("#alarms p")).to_have_count(2)
+            self.expect_values(page, "Messages", "500 /s", "0 /s")
             self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), width)
             if width >= PHONE["width"]:  # below that the table of workers is scrolled by itself
                 box = page.locator("#workers-scroll")
@@ -416,8 +429,9 @@ class Readers(PageTest):
         page, _ = self.show(figures(totals={"full": 123456789, "messages_dropped": 123456789,
                                             "timeouts": 123456789, "stalls": 123456789}))
         page.locator("#zeros").check()
+        expect(page.locator("[data-counter=heartbeats]")).to_be_visible()
         for width in (1400, 1280, 1100, 900):
-            page.set_viewport_size({"width": width, "height": 900})
+            self.resize(page, {"width": width, "height": 900})
             self.assertEqual(page.evaluate("""() =>
               [...document.querySelectorAll("#counters > div, .card, .legend li")]
                 .filter((box) => box.scrollWidth > box.clientWidth + 1)
