@@ -58,6 +58,7 @@ class StubAdmin:
         self.refuse_with = None  # a status for /events
         self.asked = 0  # how often /events was asked for
         self.paths = set()  # what else was asked for
+        self.writing = 0  # how many streams there are
         self._streams = []
         self._arrived = threading.Condition()
         stub = self
@@ -119,6 +120,11 @@ class StubAdmin:
             self.asked += 1
             self._arrived.notify_all()
 
+    def count_stream(self, one):
+        """One more, or one less."""
+        with self._arrived:
+            self.writing += one
+
     def new_stream(self):
         """A queue of what a new reader is to get."""
         with self._arrived:
@@ -172,7 +178,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._head(self.admin.refuse_with, "text/plain")
         else:
             self._head(200, "text/event-stream", Cache_Control="no-store")
+            self.admin.count_stream(1)
             self._write_events(self.admin.new_stream())
+            self.admin.count_stream(-1)
 
     def _write_events(self, stream):
         text, again = b"", False

@@ -272,6 +272,8 @@ class Nonsense(PageTest):
         for _ in range(10):
             stub.send_raw(b"data: " + b"x" * (1 << 20))
         expect(page.locator("#notice")).to_contain_text("an event without end")
+        stub.send(figures())  # and again each second, until there is nobody
+        wait_until(lambda: not stub.writing, "the page to close its connection")
 
     def test_history_has_bounds(self):
         page, _ = self.show()

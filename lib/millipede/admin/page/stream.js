@@ -109,8 +109,10 @@ export class figure_stream {
     } catch (failure) {
       if (this.#attempt !== attempt) return; // another one has taken its place
       this.#attempt = null;
+      const why = attempt.signal.aborted ? attempt.signal.reason : failure;
+      attempt.abort(); // whatever may still come
       if (failure.locked) this.#on_state({name: "locked", refused: Boolean(this.#token)});
-      else this.#wait(attempt.signal.aborted ? attempt.signal.reason : failure);
+      else this.#wait(why);
     }
   }
 
