@@ -107,8 +107,8 @@ class BrowserTest(unittest.TestCase):
     def resize(self, page, viewport):
         """Gives the page that size, and waits until it is laid out so."""
         page.set_viewport_size(viewport)
-        page.wait_for_function("({width, height}) => innerWidth === width && innerHeight === height",
-                               arg=viewport)
+        page.wait_for_function(
+            "({width, height}) => innerWidth === width && innerHeight === height", arg=viewport)
         self.let_draw(page)
 
     def shot(self, page, name, whole=True):
