@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "crowd.hpp"
 
+#include "arrival.hpp"
 #include "socket_call.hpp"
 
 #include <algorithm>
@@ -41,7 +42,7 @@ crowd::crowd(options const& settings, work_share share, std::function<void()> no
       open_pacer_{share.of(settings.open_rate)},
       in_progress_max_{std::max(share.of(settings.concurrency), 1U)},
       members_(share.of(settings.connections)),
-      members_at_{static_cast<std::uint32_t>(members_.size())},
+      steps_{{.members = static_cast<std::uint32_t>(members_.size())}},
       receive_buffer_(receive_buffer_bytes) {
     epoll_ = checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
     wake_up_ = checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
@@ -116,6 +117,8 @@ void crowd::open_one() {
     if (begun.error != 0)
         return lose(index, error_kind::connect_failed, std::strerror(begun.error));
     members_[index].descriptor = begun.descriptor;
+    if (settings_.arrivals && !stamp_arrivals(begun.descriptor))
+        return lose(index, error_kind::socket_failed, std::strerror(errno));
     epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.u64 = index}};
     if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, begun.descriptor, &event) != 0)
         return lose(index, error_kind::socket_failed, std::strerror(errno));
@@ -191,7 +194,10 @@ void crowd::handle(std::uint32_t index, std::uint32_t events) {
 
 void crowd::receive(std::uint32_t index, bool until_end) {
     for (;;) {
-        auto const received = receive_some(members_[index].descriptor, receive_buffer_);
+        auto const received =
+            settings_.arrivals
+                ? receive_stamped(members_[index].descriptor, receive_buffer_, arrived_ns_)
+                : receive_some(members_[index].descriptor, receive_buffer_);
         if (received < 0) {
             if (errno == EAGAIN) return;
             return lose_by_errno(index);
@@ -233,14 +239,23 @@ void crowd::count_messages(member& one, std::uint32_t count) {
     auto const rounds_before = rounds_.load(std::memory_order_relaxed);
     auto const place = one.messages - rounds_before;
     one.messages += count;
-    if (members_at_.size() <= place + count) members_at_.resize(place + count + 1);
-    --members_at_[place];
-    ++members_at_[place + count];
-    if (place != 0 || members_at_.front() != 0) return;
-    auto rounds = rounds_before;
-    for (; members_at_.front() == 0; ++rounds)
-        members_at_.pop_front();
-    round_ended_ns_ = now_ns(); // before the number: who sees that finds the time
+    if (steps_.size() <= place + count) steps_.resize(place + count + 1);
+    --steps_[place].members;
+    ++steps_[place + count].members;
+    for (auto had = place; had < place + count; ++had)
+        steps_[had].last_arrival_ns = std::max(steps_[had].last_arrival_ns, arrived_ns_);
+    if (place == 0 && steps_.front().members == 0) end_rounds();
+}
+
+void crowd::end_rounds() {
+    auto rounds = rounds_.load(std::memory_order_relaxed);
+    std::int64_t last_arrival_ns = 0;
+    for (; steps_.front().members == 0; ++rounds) {
+        last_arrival_ns = steps_.front().last_arrival_ns;
+        steps_.pop_front();
+    }
+    auto const age_ns = settings_.arrivals ? since_1970_ns() - last_arrival_ns : 0;
+    round_ended_ns_ = now_ns() - age_ns; // before the number: who sees that finds the time
     rounds_ = rounds;
     notify_();
 }

@@ -39,7 +39,8 @@ class crowd {
     bool all_open() const { return counts_.opened.get() >= members_.size(); }
     std::uint64_t opened() const { return counts_.opened.get(); }
     std::uint64_t messages() const { return messages_.get(); }
-    // So often has every member had a message; and when the last of them had it for that time.
+    // So often has every member had a message; and when the last of them had it for that time: when
+    // it was read, or with --arrivals when it came to this machine.
     std::uint64_t rounds() const { return rounds_.load(); }
     std::int64_t round_ended_ns() const { return round_ended_ns_.load(); }
     bool failed() const { return counts_.errors.get() >= settings_.errors_max; }
@@ -62,6 +63,10 @@ class crowd {
         bool waits = false; // for a reply, or for more of it
         bool heard = false; // a message in this reply
     };
+    struct step {                         // from one number of messages to the next
+        std::uint32_t members = 0;        // who have had so many
+        std::int64_t last_arrival_ns = 0; // of the last of these messages, since 1970
+    };
     struct pause {
         std::uint32_t index;
         std::int64_t until_ns;
@@ -78,6 +83,7 @@ class crowd {
     void receive(std::uint32_t index, bool until_end);
     bool take(std::uint32_t index, std::string_view bytes); // whether the connection lives on
     void count_messages(member& one, std::uint32_t count);
+    void end_rounds();
     void become_open(member& one);
     void reply_ended(std::uint32_t index);
     void ask(std::uint32_t index);
@@ -99,11 +105,12 @@ class crowd {
     std::uint64_t bytes_ = 0;
 
     std::vector<member> members_;
-    std::deque<std::uint32_t> members_at_; // how many have had so many messages, from rounds_ on
-    std::uint32_t begun_ = 0;              // members that were told to connect
-    std::uint32_t in_progress_ = 0;        // of these, not yet open
-    std::deque<std::uint32_t> again_;      // who asks next
-    std::deque<pause> later_;              // who got nothing, the first due first
+    std::deque<step> steps_;          // by numbers of messages, from rounds_ on
+    std::uint32_t begun_ = 0;         // members that were told to connect
+    std::uint32_t in_progress_ = 0;   // of these, not yet open
+    std::deque<std::uint32_t> again_; // who asks next
+    std::deque<pause> later_;         // who got nothing, the first due first
+    std::int64_t arrived_ns_ = 0;     // what is taken now, since 1970; with --arrivals only
     std::vector<std::byte> receive_buffer_;
     std::atomic<std::uint64_t> rounds_{0};
     std::atomic<std::int64_t> round_ended_ns_{0};

@@ -139,7 +139,8 @@ po::options_description described_options() {
         "messages", text("M"), "end once everybody has had M messages (0: after the duration)")(
         "retry", text("TIME"), "until who got a reply without a message asks again (1s)")(
         "spin", text("TIME"), "do not sleep for so long after something came (0s)")(
-        "opened-by", text("WHAT"), "counts as open with the reply's head, or its request (head)");
+        "opened-by", text("WHAT"), "counts as open with the reply's head, or its request (head)")(
+        "arrivals", "rounds of --marks end when the last message comes to this machine");
     po::options_description pace{"Pace and machine", 100, 60};
     pace.add_options()("open-rate", text("R"),
                        "connections opened per second (0: as fast as possible)")(
@@ -224,6 +225,7 @@ void refuse_foreign_options(reader const& given, run_mode mode) {
         {"messages", "subscribe"},
         {"opened-by", "subscribe"},
         {"spin", "subscribe"},
+        {"arrivals", "subscribe"},
         {"retry", "subscribe"},
         {"observe", "hold echo rate churn"},
         {"codec", "hold echo rate churn"},
@@ -246,6 +248,8 @@ void refuse_contradictions(reader const& given, options const& settings) {
         for (auto const option : {"size", "command"})
             if (given.has(option))
                 refuse(named(option) + "has no meaning in mode hold without --sample");
+    if (settings.arrivals && !settings.marks)
+        refuse("--arrivals has no meaning without --marks, which print them");
     if (settings.closing == close_kind::none && settings.mode != run_mode::hold &&
         settings.mode != run_mode::echo && settings.mode != run_mode::subscribe)
         refuse("--close: none has no meaning in mode " + std::string{name(settings.mode)});
@@ -261,6 +265,7 @@ void read_subscribe_values(reader const& given, options& settings) {
     given.integer("messages", settings.messages, 1, INT32_MAX);
     given.duration("spin", settings.spin);
     given.duration("retry", settings.retry);
+    settings.arrivals = given.has("arrivals");
     if (given.has("path")) settings.path = given.text("path");
     if (given.has("count")) settings.counted = given.text("count");
     if (given.has("field")) settings.fields = given.texts("field");

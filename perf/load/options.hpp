@@ -66,7 +66,8 @@ struct options {
     std::uint64_t messages = 0; // end once everybody has had so many; 0: after the duration
     std::chrono::nanoseconds retry{std::chrono::seconds{1}}; // behind a reply without a message
     std::chrono::nanoseconds spin{}; // so long after the last event it does not sleep
-    bool awaits_head = true;    // else a connection counts as open when it has asked
+    bool arrivals = false;           // rounds end when the last message comes to this machine
+    bool awaits_head = true;         // else a connection counts as open when it has asked
 
     int observed = 0; // a process's id; 0: none
     bool marks = false;

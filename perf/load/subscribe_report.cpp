@@ -18,6 +18,7 @@ void write_parameters(json_writer& json, options const& settings) {
     json.text("path", settings.path);
     json.text("count", settings.counted);
     json.text("opened_by", settings.awaits_head ? "head" : "request");
+    json.truth("arrivals", settings.arrivals);
     json.whole("connections", settings.connections);
     json.whole("channels", settings.channels);
     json.whole("first_sequence", settings.first_sequence);

@@ -2,12 +2,15 @@
 """Mode subscribe of the load generator against a comet server: everybody hears each message once.
 
 Goal: rounds are told when the last has had a message, polls ask again for the next one, what is
-wrong ends the run with a reason, and nothing is counted that was not there.
+wrong ends the run with a reason, arrivals are told however late they are read, and nothing is
+counted that was not there.
 Method: millipede-comet on the other side, whose own count of subscribers says when all wait.
 """
 
 import json
+import signal
 import socket
+import time
 import unittest
 
 from harness import DEADLINE, Lines, run_to_end, spawn, wait_until
@@ -105,6 +108,33 @@ class Subscribe(CometTest):
         self.assertGreater(results["silent_replies"], 0)
         self.assertEqual(results["messages"], 1)
 
+    def mark_of_who_slept(self, *options):
+        """When round 1 ended, by the mark of somebody who was stopped until after the message had
+        been sent: the time before that, the mark's, and the time before it went on."""
+        server = self.serve_comet(max_subscribers_per_channel=1000)
+        self.begin(server, "--connections", "20", "--duration", "5m", *options)
+        self.wait_subscribers(server, "c0", 20)
+        self.await_mark("running")
+        self.process.send_signal(signal.SIGSTOP)
+        before = time.time()
+        self.push(server, "c0", "m")
+        self.wait_subscribers(server, "c0", 0)
+        after = time.time()
+        time.sleep(0.1)  # far more than the clocks differ by
+        self.process.send_signal(signal.SIGCONT)
+        mark = float(self.await_mark("round 1")[2])
+        self.process.terminate()
+        report = self.finish()
+        self.assertEqual(report["parameters"]["arrivals"], "--arrivals" in options)
+        return before, mark, after
+
+    def test_arrivals_are_told_however_late_they_are_read(self):
+        before, mark, after = self.mark_of_who_slept("--arrivals")
+        self.assertLessEqual(before - 0.05, mark)  # which took reading two clocks in turn
+        self.assertLessEqual(mark, after + 0.05)
+        before, mark, after = self.mark_of_who_slept()
+        self.assertGreater(mark, after + 0.05)
+
     def test_what_is_wrong_ends_it(self):
         server = self.serve_comet()
         status, report = self.run_to_end(server.front, "--path", "/nothing", "--connections", "3",
@@ -130,6 +160,7 @@ class Subscribe(CometTest):
                 (("--field", "x"), "--field: 'x' is not 'Name: value'"),
                 (("--count", ""), "--count: use a text of 1 to 255 bytes"),
                 (("--opened-by", "luck"), "--opened-by: 'luck' is not head or request"),
+                (("--arrivals",), "--arrivals has no meaning without --marks"),
                 (("--login",), "--login has no meaning in mode subscribe")):
             status, out, err = run_to_end("millipede-load", "subscribe", "127.0.0.1:1", *words)
             self.assertEqual((status, out), (2, []), words)
