@@ -30,7 +30,8 @@ Measures servers, each by the same questions. Commands:
   scale       CPU per request from 100 to 15,000 connections; start-up by pool size
   fairness    what a flood by one client does to the others
   broadcast   what broadcasts to 10,000 do to the others on their worker
-  fanout      one message to 15,000 subscribers: comet server, nginx with nchan, evhttp
+  fanout      one message to 15,000 subscribers: comet server, nginx with nchan, evhttp, bare
+              epoll
   log-cost    connections per second with the log at info and without it
   workers     one worker against two
   reuse       memory while all connections are dropped and reopened again and again
@@ -72,6 +73,9 @@ def parsed(arguments):
                         help="length of one timed run (2)")
     parser.add_argument("--subscribers", type=at_least(1, int, 1_000_000), metavar="N",
                         help="fanout: of the channel (15000)")
+    parser.add_argument("--two-machines", action="store_true",
+                        help="fanout: server and subscribers in network namespaces of their own, "
+                        "a cable between them (root)")
     parser.add_argument("--quick", action="store_true",
                         help="one round, 0.3 s, small counts: it works, but measures nothing")
     parser.add_argument("--top", type=at_least(1, int), default=0, metavar="N",
@@ -85,6 +89,8 @@ def parsed(arguments):
 def bench_of(arguments):
     """What to measure with, by the command line."""
     check_binaries(arguments.bin)
+    if arguments.two_machines and arguments.command != "fanout":
+        raise Misuse(f"--two-machines has no meaning for {arguments.command}; fanout takes it")
     if hasattr(ALL[arguments.command], "present"):  # subjects of its own
         chosen = ALL[arguments.command].present(arguments.subjects, arguments.bin)
     else:
@@ -93,7 +99,8 @@ def bench_of(arguments):
     return Bench(Options(binaries=arguments.bin, rounds=arguments.rounds, quick=arguments.quick,
                          seconds=arguments.seconds or (0.3 if arguments.quick else 2.0),
                          questions=arguments.questions, top=arguments.top,
-                         subscribers=arguments.subscribers), chosen)
+                         subscribers=arguments.subscribers,
+                         two_machines=arguments.two_machines), chosen)
 
 
 def check_questions(bench, command):

@@ -8,18 +8,23 @@ import signal
 import subprocess
 import time
 
+import networks
+
 END_SECONDS = 20  # so long a program may take to end after SIGTERM
 PR_SET_PDEATHSIG = 1
 begun = []
 
 
-def start(arguments, core=None, nice=0, **keywords):
+def start(arguments, core=None, nice=0, namespace=None, **keywords):
     """Starts a program in a session of its own, so that Ctrl-C reaches it through us only.
     `core` is the one core that it may run on; None: any. `nice` is how much it stands back for
-    the other programs there."""
+    the other programs there. `namespace` is a descriptor of the network that it is in; None:
+    ours."""
     libc = ctypes.CDLL(None)
 
     def prepare():
+        if namespace is not None:
+            networks.enter(namespace)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if core is not None:
             os.sched_setaffinity(0, {core})

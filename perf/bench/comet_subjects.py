@@ -15,9 +15,9 @@ import urllib.parse
 import children
 from failure import Failure
 from server import READY_SECONDS
+from subjects import FLOOR
 
 OURS = "millipede"
-ADDRESS = "127.0.0.1"
 NCHAN_MODULE = "/usr/lib/nginx/modules/ngx_nchan_module.so"
 OPEN_RATE = 10_000  # subscribers per second, where their opening is not answered
 SPARE = 1_000  # connections beyond the subscribers
@@ -75,9 +75,9 @@ class Ours:
         return "" if os.access(binaries / "millipede-comet", os.X_OK) else "no program"
 
     @staticmethod
-    def command(binaries, folder, count):
-        return [str(binaries / "millipede-comet"), "--workers", "1", "--front", f"{ADDRESS}:0",
-                "--admin", f"{ADDRESS}:0", "--connections", str(count + SPARE),
+    def command(binaries, folder, address, count):
+        return [str(binaries / "millipede-comet"), "--workers", "1", "--front", f"{address}:0",
+                "--admin", f"{address}:0", "--connections", str(count + SPARE),
                 "--max-subscribers-per-channel", "10000000", "--polling-timeout", "1h",
                 "--channel-timeout", "1h", "--log-level", "warning"]
 
@@ -92,19 +92,30 @@ class Ours:
         return json.loads(text)["subscribers"]
 
 
-class Evhttp(Ours):
-    """icomet's design: one port for everything."""
-    name = "evhttp"
+class RawEpoll(Ours):
+    """The floor: nothing but a call for each. One port for everything."""
+    name = FLOOR
+    program = "bench-raw-comet"
+    why_missing = "no program"
+    ways = {**Ours.ways, "poll": {"path": "/sub?cname=c0&seq={seq}", "opened_by": "request",
+                                  "open_rate": OPEN_RATE}}
     listeners = 1
 
-    @staticmethod
-    def missing(binaries):
-        return "" if os.access(binaries / "bench-evhttp-comet", os.X_OK) else \
-            "not built (libevent-dev, pkg-config)"
+    @classmethod
+    def missing(cls, binaries):
+        return "" if os.access(binaries / cls.program, os.X_OK) else cls.why_missing
 
-    @staticmethod
-    def command(binaries, folder, count):
-        return [str(binaries / "bench-evhttp-comet"), "--listen", f"{ADDRESS}:0"]
+    @classmethod
+    def command(cls, binaries, folder, address, count):
+        return [str(binaries / cls.program), "--listen", f"{address}:0"]
+
+
+class Evhttp(RawEpoll):
+    """icomet's design."""
+    name = "evhttp"
+    program = "bench-evhttp-comet"
+    ways = Ours.ways
+    why_missing = "not built (libevent-dev, pkg-config)"
 
 
 class Nchan:
@@ -125,10 +136,10 @@ class Nchan:
         return "" if os.path.exists(NCHAN_MODULE) else "no libnginx-mod-nchan"
 
     @staticmethod
-    def command(binaries, folder, count):
-        port = free_port()
+    def command(binaries, folder, address, count):
+        port = free_port(address)
         pathlib.Path(folder, "port").write_text(str(port))
-        conf = NGINX_CONF.format(folder=folder, port=port, address=ADDRESS, module=NCHAN_MODULE,
+        conf = NGINX_CONF.format(folder=folder, port=port, address=address, module=NCHAN_MODULE,
                                  descriptors=max(count * 5 // 4, 1_000),
                                  user="user root;" if os.geteuid() == 0 else "")
         pathlib.Path(folder, "nginx.conf").write_text(conf)
@@ -146,15 +157,15 @@ class Nchan:
         return int(re.search(r"^subscribers: (\d+)", text, re.M)[1])
 
 
-SUBJECTS = [Ours, Nchan, Evhttp]
+SUBJECTS = [RawEpoll, Ours, Nchan, Evhttp]
 
 
 def path_with_sbin():
     return os.environ.get("PATH", "") + ":/usr/sbin"
 
 
-def free_port():
-    with socket.create_server((ADDRESS, 0)) as listener:
+def free_port(address):
+    with socket.create_server((address, 0)) as listener:
         return listener.getsockname()[1]
 
 
@@ -168,14 +179,15 @@ def processor_ms(pid):
 
 
 class CometServer:
-    """A subject that was started and takes connections. Use it in a with statement."""
+    """A subject that was started and takes connections, at `address`. Use it in a with
+    statement."""
 
-    def __init__(self, subject, bench, count):
-        self.subject = subject
+    def __init__(self, subject, bench, address, count):
+        self.subject, self.address = subject, address
         self.stack = contextlib.ExitStack()
         self.folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
         self.output = self.stack.enter_context(open(f"{self.folder}/output", "wb"))
-        command = subject.command(bench.options.binaries, self.folder, count)
+        command = subject.command(bench.options.binaries, self.folder, address, count)
         self.process = children.start(command, bench.server_core, stdout=self.output,
                                       stderr=self.output)
         try:
@@ -186,8 +198,8 @@ class CometServer:
             children.kill(self.process)
             self.stack.close()
             raise
-        self.target = f"{ADDRESS}:{ports[0]}"
-        self.publish_at = ADDRESS, ports[-1]
+        self.target = f"{address}:{ports[0]}"
+        self.publish_at = address, ports[-1]
 
     def text(self):
         paths = [pathlib.Path(self.folder, name) for name in ("output", "error.log")]
@@ -200,7 +212,7 @@ class CometServer:
                           f"{self.text().strip().splitlines()[-1:]}")
         if self.subject.listeners == 0:
             port = int(pathlib.Path(self.folder, "port").read_text())
-            with contextlib.suppress(OSError), socket.create_connection((ADDRESS, port), 1):
+            with contextlib.suppress(OSError), socket.create_connection((self.address, port), 1):
                 return [port]
             return None
         found = re.findall(r"^listening on \S+:(\d+)$", self.text(), re.M)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSL-1.0
 """What it takes to give one message to all subscribers of a channel: the comet server, nginx with
-its module nchan, and icomet's design on libevent's evhttp."""
+its module nchan, icomet's design on libevent's evhttp, and bare epoll."""
 import http.client
 import json
 import time
@@ -8,6 +8,7 @@ import time
 import children
 import comet_subjects
 import figures
+import networks
 import runner
 import subjects
 from failure import Failure
@@ -18,6 +19,7 @@ from runner import Samples, Step
 ROUNDS = 5
 SUBSCRIBERS = 15_000
 QUICK_SUBSCRIBERS = 200
+PACKETS_EACH = 8  # that may wait for a machine: those of a message and of what follows it
 PUBLICATIONS = 10  # for which the processor's time is taken together
 WARM_UP = 2  # publications before those
 CONTENT = "x" * 40
@@ -32,10 +34,11 @@ TITLES = {"poll": "Long-polls (each asks again after each message)", "stream": "
 class Audience:
     """Subscribers of one channel, in a program of their own."""
 
-    def __init__(self, bench, server, question, count):
+    def __init__(self, bench, network, server, question, count):
         way = server.subject.ways[question]
         self.load = Load(server, bench.options.binaries, "subscribe", core=bench.load_core,
-                         seconds=3600, connections=count, marks=True, spin=SPIN, **way)
+                         seconds=3600, connections=count, marks=True, spin=SPIN,
+                         **network.load_options, **way)
         self.server, self.count = server, count
         try:
             self.load.wait_running(OPEN_SECONDS)
@@ -101,6 +104,9 @@ class Fanout:
         self.rounds = bench.options.rounds_or(ROUNDS)
         self.count = bench.options.subscribers or bench.options.pick(SUBSCRIBERS,
                                                                      QUICK_SUBSCRIBERS)
+        self.two_machines = bench.options.two_machines
+        if self.two_machines:
+            networks.TwoMachines.check(bench.cores, self.count)
         self.asked = [name for name in TITLES if bench.options.asked(name)]
         self.subjects = [each for each in bench.subjects if each in comet_subjects.SUBJECTS]
 
@@ -124,11 +130,19 @@ class Fanout:
     def bound(self, question, subject, round_number):
         return lambda: self.measure(question, subject, round_number)
 
+    def network(self):
+        if self.two_machines:
+            return networks.TwoMachines(self.bench.server_core, self.bench.load_core,
+                                        PACKETS_EACH * self.count)
+        return networks.Loopback()
+
     def measure(self, question, subject, round_number):
-        with comet_subjects.CometServer(subject, self.bench, self.count) as server:
+        with self.network() as network, \
+             comet_subjects.CometServer(subject, self.bench, network.address,
+                                        self.count) as server:
             connection = http.client.HTTPConnection(*server.publish_at, timeout=ROUND_SECONDS)
             connection.connect()
-            audience = Audience(self.bench, server, question, self.count)
+            audience = Audience(self.bench, network, server, question, self.count)
             lasts = []
             before = None
             for message in range(1, WARM_UP + PUBLICATIONS + 1):
@@ -178,10 +192,13 @@ class Fanout:
                         [self.row(question, subject) for subject in self.subjects])
                   for question in self.asked]
         if tables:
+            where, until = (("two machines in one", "has come to the last subscriber's machine")
+                            if self.two_machines
+                            else ("loopback", "was read by the last subscriber"))
             tables[0].notes.append(
-                f"{self.rounds} interleaved rounds, each with fresh servers of one worker on one "
-                f"core and {self.count:,} subscribers on the other; last: from the publisher's "
-                "request until the last subscriber has the message, the median of "
+                f"{where}: {self.rounds} interleaved rounds, each with fresh servers of one worker "
+                f"on one core and {self.count:,} subscribers on the other; last: from the "
+                f"publisher's request until the message {until}, the median of "
                 f"{PUBLICATIONS}; CPU: the server's, of all its processes, per message and "
                 "subscriber, with what follows it (a poll's next request); medians of rounds, and "
                 "ratios of the same round.")
@@ -189,4 +206,4 @@ class Fanout:
 
     def document(self):
         return {"rounds": self.rounds, "subscribers": self.count, "publications": PUBLICATIONS,
-                "samples": self.samples.document()}
+                "two_machines": self.two_machines, "samples": self.samples.document()}

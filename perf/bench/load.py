@@ -41,7 +41,8 @@ class Findings:
 class Load:
     """One run of the generator, under way."""
 
-    def __init__(self, server, binaries, mode, core=None, nice=0, seconds=None, **options):
+    def __init__(self, server, binaries, mode, core=None, nice=0, seconds=None, namespace=None,
+                 **options):
         self.what = f"millipede-load {mode} against {server.subject.name}"
         if server.subject.protocol == "raw":
             options["codec"] = "raw"
@@ -52,8 +53,8 @@ class Load:
         self.errors = tempfile.TemporaryFile()
         self.process = children.start(
             [os.path.join(binaries, "millipede-load"), mode, server.target, "--json",
-             "--no-progress", *words(options)], core, nice, stdout=self.output,
-            stderr=self.errors)
+             "--no-progress", *words(options)], core, nice, namespace,
+            stdout=self.output, stderr=self.errors)
 
     def lines(self):
         """What it printed so far."""

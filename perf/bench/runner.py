@@ -25,6 +25,7 @@ class Options:
     questions: typing.List[str] = dataclasses.field(default_factory=list)
     top: int = 0
     subscribers: typing.Optional[int] = None  # None: the command's own number
+    two_machines: bool = False
 
     def rounds_or(self, usual):
         if self.rounds:

@@ -17,9 +17,11 @@ import unittest
 from pathlib import Path
 
 from harness import BIN, DEADLINE, REPOSITORY, SANITIZER, free_port, program, wait_until
+from network_namespaces import TwoMachines
 
 BENCH = REPOSITORY / "perf" / "bench" / "bench.py"
 PATIENCE = 300
+BACKLOG = Path("/proc/sys/net/core/netdev_max_backlog")
 # Two subjects that every build has.
 SUBJECTS = ["millipede", "millipede-asio"]
 
@@ -50,8 +52,9 @@ class BenchTest(unittest.TestCase):
         for name in ("millipede-load", "millipede-online", "bench-start", "bench-broadcast",
                      "bench-audience", "millipede-comet"):
             (self.bin / name).symlink_to(program(name))
-        if (BIN / "bench-raw-epoll").exists():
-            (self.bin / "bench-raw-epoll").symlink_to(BIN / "bench-raw-epoll")
+        for name in ("bench-raw-epoll", "bench-raw-comet"):
+            if (BIN / name).exists():
+                (self.bin / name).symlink_to(BIN / name)
         self.addCleanup(lambda: self.assertEqual(processes_of(self.bin), set()))
 
     def start(self, *arguments):
@@ -132,12 +135,25 @@ class Commands(BenchTest):
         self.assertNotIn(("calm", "", "messages"), samples)
 
     def test_fanout(self):
-        document = self.measured("fanout", "--subscribers", "50", subjects=["millipede"])
-        self.assertEqual(document["subscribers"], 50)
+        self.check_fanout()
+
+    def test_fanout_on_two_machines(self):
+        before = BACKLOG.read_text()
+        TwoMachines().close()  # or it is skipped
+        self.check_fanout("--two-machines")
+        self.assertEqual(BACKLOG.read_text(), before)
+
+    def check_fanout(self, *options):
+        subjects = ["raw-epoll", "millipede"] if (BIN / "bench-raw-comet").exists() else \
+            ["millipede"]
+        document = self.measured("fanout", "--subscribers", "50", *options, subjects=subjects)
+        self.assertEqual((document["subscribers"], document["two_machines"]),
+                         (50, "--two-machines" in options))
         samples = self.samples(document)
         for question in ("poll", "stream", "sse"):
-            self.assertGreater(samples[question, "millipede", "last_ms"][0], 0)
-            self.assertGreaterEqual(samples[question, "millipede", "cpu_us"][0], 0)
+            for subject in subjects:
+                self.assertGreater(samples[question, subject, "last_ms"][0], 0)
+                self.assertGreaterEqual(samples[question, subject, "cpu_us"][0], 0)
 
     def test_log_cost(self):
         document = self.measured("log-cost", "--rounds", "2")
@@ -173,6 +189,20 @@ class Commands(BenchTest):
                                  "depth,connect,memory", subjects=["plain"])
         self.assertEqual({question for question, _, _ in self.samples(document)},
                          {"depth-16", "connect", "memory"})
+
+    def test_ctrl_c_ends_two_machines(self):
+        before = BACKLOG.read_text()
+        TwoMachines().close()  # or it is skipped
+        process = self.start("fanout", "--two-machines", "--subjects", "millipede",
+                             "--subscribers", "200", "--rounds", "500")
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        wait_until(lambda: BACKLOG.read_text() != before, "two machines")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=DEADLINE)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn("two machines in one", out)
+        self.assertNotIn("Traceback", err)
+        self.assertEqual(BACKLOG.read_text(), before)
 
     def test_ctrl_c_ends_all_and_prints_what_there_is(self):
         process = self.start("compare", "--subjects", "millipede", "--seconds", "30",
@@ -228,6 +258,8 @@ class Faults(BenchTest):
         self.assertIn("no subject 'x'", self.refused("--subjects", "x"))
         self.assertIn("no question 'x'", self.refused("--questions", "x"))
         self.assertIn("no question 'echo'", self.refused("exact", "--questions", "echo"))
+        self.assertIn("--two-machines has no meaning for scale; fanout takes it",
+                      self.refused("scale", "--two-machines"))
         self.assertIn("manifest /no/such", self.refused("--manifest", "/no/such"))
         (self.bin / "millipede-load").unlink()
         self.assertIn("build first", self.refused())
