@@ -56,7 +56,7 @@ class TwoMachines:
         """Raises Misuse where there can be none."""
         if os.geteuid() != 0:
             raise Misuse("--two-machines makes network namespaces: run it as root")
-        for program in ("ip", "unshare"):
+        for program in ("ip", "tc", "unshare"):
             if not shutil.which(program):
                 raise Misuse(f"--two-machines needs the program {program} (iproute2, util-linux)")
         if cores < 2:
@@ -115,6 +115,9 @@ class TwoMachines:
                                          (self.subscribers, self.subscribers_address,
                                           self.cores[1])):
             run(namespace, "ip", "address", "add", f"{address}/24", "dev", "cable")
+            # Who sends faster than the cable's ring is emptied waits, as at a card's.
+            run(namespace, "tc", "qdisc", "replace", "dev", "cable", "root", "pfifo", "limit",
+                str(self.packets))
             run(namespace, "ip", "link", "set", "cable", "up")
             run(namespace, "ip", "link", "set", "lo", "up")
             self.receive_in_turns(namespace, core)
