@@ -83,17 +83,18 @@ class Real(unittest.TestCase):
                 raise KeyboardInterrupt
         self.assertEqual((here(), networks.BACKLOG.read_text()), self.before)
         with mock.patch.object(networks, "core_mask", return_value="nonsense"), \
-             self.assertRaisesRegex(Failure, "rps_cpus"):
-            networks.TwoMachines(0, 0, PACKETS).__enter__()
+             self.assertRaisesRegex(Failure, "rps_cpus"), \
+             networks.TwoMachines(0, 0, PACKETS):
+            pass
 
     def test_what_cannot_be_done_is_told(self):
         machines = networks.TwoMachines(0, 0, 1)
         with mock.patch.object(networks.LIBC, "unshare", return_value=-1), \
-             self.assertRaisesRegex(Failure, "no network namespace can be made"):
-            machines.__enter__()
+             self.assertRaisesRegex(Failure, "no network namespace can be made"), machines:
+            pass
         with mock.patch("fcntl.ioctl", side_effect=OSError("no such thing")), \
-             self.assertRaisesRegex(Failure, "cannot receive in turns: no such thing"):
-            machines.__enter__()
+             self.assertRaisesRegex(Failure, "cannot receive in turns: no such thing"), machines:
+            pass
         with self.assertRaisesRegex(OSError, "setns"):
             networks.enter(-1)
 
