@@ -6,7 +6,9 @@
 #include <millipede/process/per_worker.hpp>
 #include <millipede/process/service.hpp>
 #include <millipede/wire/frame.hpp>
+#include <millipede/worker/connection.hpp>
 
+#include <concepts>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -54,6 +56,17 @@ class server : public basic_server, public service<Session, Codec> {
         run();
     }
 
+    /// Calls `f(basic_connection&)` at once, without memory and without the mailbox: what it sends,
+    /// and a close, take effect at the end of what the worker is at. For what runs on the thread of
+    /// the connection's worker outside of that connection's handlers: functions of `post_to()`,
+    /// timers, handlers of others. What `f` throws escapes.
+    /// \returns whether it was called: not when the connection has ended, nor on another thread.
+    template <std::invocable<basic_connection&> F>
+    bool visit(connection_id id, F f) {
+        auto* here = worker_here(id);
+        return here && detail::visit(*here, id, f);
+    }
+
     // Those for messages and connections of the server's own codec, beside those for bytes.
     using basic_server::async_broadcast;
     using basic_server::async_send;
@@ -63,6 +76,7 @@ class server : public basic_server, public service<Session, Codec> {
     using own_service::async_send;
     using own_service::broadcast;
     using own_service::post;
+    using own_service::post_admitted;
     using own_service::send;
 
   private:

@@ -112,6 +112,86 @@ BOOST_AUTO_TEST_CASE(a_full_mailbox_refuses_it) {
     BOOST_TEST(eventually([&] { return ran == 4; }));
 }
 
+BOOST_AUTO_TEST_CASE(a_full_mailbox_takes_what_has_a_bound_of_its_own) {
+    auto wanted = quiet_options();
+    wanted.mailbox_capacity = 1;
+    running_server<> host{wanted};
+    BOOST_TEST((host.server.post_to_admitted(0, [] {}) == errc::not_running));
+    BOOST_CHECK_THROW(static_cast<void>(host.server.post_to_admitted(1, [] {})), std::out_of_range);
+    std::atomic<std::uint64_t> id{0};
+    host.server.on_open([&](auto& connection) { id = connection.id().value(); });
+    host.start();
+    raw_client client{host.server.endpoints().at(0)};
+    BOOST_REQUIRE(eventually([&] { return id != 0; }));
+    auto who = millipede::connection_id::from_value(id);
+    std::atomic<bool> held{false};
+    std::atomic<bool> go_on{false};
+    std::atomic<int> ran{0};
+    std::string order;
+    BOOST_TEST(!host.server.post_to(0, [&] {
+        held = true;
+        while (!go_on)
+            std::this_thread::sleep_for(1ms);
+    }));
+    BOOST_REQUIRE(eventually([&] { return held.load(); }));
+    auto note = [&](char what) {
+        order += what;
+        ++ran;
+    };
+    BOOST_TEST(!host.server.post_to(0, [&] { note('a'); }));
+    BOOST_TEST((host.server.post_to(0, [&] { note('-'); }) == errc::mailbox_full));
+    BOOST_TEST(!host.server.post_to_admitted(0, [&] { note('b'); }));
+    BOOST_TEST(!host.server.post_admitted(who, [&](auto&) { note('c'); }));
+    BOOST_TEST((host.server.post(who, [&](auto&) { note('-'); }) == errc::mailbox_full));
+    go_on = true;
+    BOOST_REQUIRE(eventually([&] { return ran == 3; }));
+    BOOST_TEST(order == "abc");
+    millipede::connection_id stranger{7, 0, 1};
+    BOOST_TEST((host.server.post_admitted(stranger, [](auto&) {}) == errc::stale_connection));
+}
+
+// What a visitor sends goes out, and a close comes behind it.
+BOOST_AUTO_TEST_CASE(a_connection_may_be_visited_on_its_own_thread) {
+    for (auto kind : test::both_transports) {
+        running_server<> host{quiet_options(kind)};
+        recorded<millipede::error_code> ends;
+        std::atomic<std::uint64_t> id{0};
+        host.server.on_open([&](auto& connection) { id = connection.id().value(); });
+        host.server.on_close([&](auto&, auto& why) { ends.add(why); });
+        BOOST_TEST(!host.server.visit({0, 0, 1}, [](auto&) {}));
+        host.start();
+        raw_client client{host.server.endpoints().at(0)};
+        BOOST_REQUIRE(eventually([&] { return id != 0; }));
+        auto who = millipede::connection_id::from_value(id);
+        BOOST_TEST(!host.server.visit(who, [](auto&) { BOOST_ERROR("on another thread"); }));
+        std::atomic<int> visits{0};
+        std::atomic<int> escaped{0};
+        auto last = [&] {
+            bool found = host.server.visit(who, [](millipede::basic_connection& met) {
+                met.send_bytes(millipede::as_bytes("last"));
+                met.close(errc::no_memory);
+            });
+            visits += found && ends.size() == 0 ? 1 : 100; // it ends later
+            try {
+                host.server.visit(who, [](auto&) { throw std::runtime_error{"on purpose"}; });
+            } catch (std::runtime_error const&) {
+                ++escaped;
+            }
+        };
+        boost::asio::post(host.server.get_executor(0), last);
+        auto heard = client.read_to_end();
+        BOOST_TEST(heard.clean);
+        BOOST_TEST(heard.bytes == "last");
+        BOOST_TEST(ends.wait_for(1));
+        BOOST_TEST((ends.at(0) == errc::no_memory));
+        BOOST_TEST(visits == 1);
+        BOOST_TEST(escaped == 1);
+        std::atomic<int> gone{-1};
+        BOOST_TEST(!host.server.post_to(0, [&] { gone = host.server.visit(who, [](auto&) {}); }));
+        BOOST_TEST(eventually([&] { return gone == 0; }));
+    }
+}
+
 namespace {
 
 // Each byte is a message; '(' opens a pause of the session's, in which the rest is not looked at.

@@ -342,4 +342,15 @@ error_code basic_server::post(connection_id id, std::unique_ptr<detail::mail> re
     return recipient->post(std::move(request));
 }
 
+error_code basic_server::post_admitted(connection_id id, std::unique_ptr<detail::mail> request) {
+    auto* recipient = started_ ? workers_->find(id.worker()) : nullptr;
+    if (!recipient) return started_ ? errc::stale_connection : errc::not_running;
+    return recipient->post_admitted(std::move(request));
+}
+
+detail::worker* basic_server::worker_here(connection_id id) noexcept {
+    auto* found = started_ ? workers_->find(id.worker()) : nullptr;
+    return found && found == detail::worker::current() ? found : nullptr;
+}
+
 } // namespace millipede

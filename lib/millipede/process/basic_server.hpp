@@ -45,15 +45,12 @@
 namespace millipede {
 
 namespace detail {
+class engine_view;
 class process_role;
-}
+} // namespace detail
 
 template <class Session, codec Codec>
 class service;
-
-namespace detail {
-class engine_view;
-}
 
 /// A server whatever its sessions and codec: the acceptor, the workers, signals and timers.
 ///
@@ -293,6 +290,9 @@ class basic_server {
     /// \throws std::logic_error when the server has been started.
     void require_not_started(char const* what) const;
     error_code post(connection_id id, std::unique_ptr<detail::mail> request);
+    error_code post_admitted(connection_id id, std::unique_ptr<detail::mail> request);
+    /// The connection's worker, if this is its thread; otherwise null.
+    detail::worker* worker_here(connection_id id) noexcept;
     /// Calls `make` for every worker and brings it what that made, or nobody anything.
     error_code begin_broadcast(std::function<std::unique_ptr<detail::broadcast>()> const& make);
     using broadcast_maker = std::function<std::unique_ptr<detail::broadcast>()>;

@@ -337,6 +337,15 @@ class service : public basic_service {
             return server_->post(id, std::make_unique<request>(id, std::move(f), *dispatcher_));
         }
 
+    /// The same, be the mailbox full or not: for what has a bound of its own, such as one answer to
+    /// each request. \returns stale_connection, not_running or success.
+    template <std::invocable<connection_type&> F>
+    error_code post_admitted(connection_id id, F f) {
+        using request = detail::posted_function<dispatcher_type, F>;
+        return server_->post_admitted(id,
+                                      std::make_unique<request>(id, std::move(f), *dispatcher_));
+    }
+
     /// Runs `f()` on the thread of a worker, by its index from 0: for what a program keeps per
     /// worker. In the order of the calls of one thread, and of what it sends and posts to
     /// connections of that worker. Destroyed without having run when the worker ends first. What it
@@ -345,13 +354,24 @@ class service : public basic_service {
     /// \throws std::bad_alloc; std::out_of_range when there is no such worker.
     template <std::invocable F>
     error_code post_to(std::uint32_t worker, F f) {
-        if (worker >= server_->worker_count())
-            throw std::out_of_range{"post_to(): there is no such worker"};
-        connection_id anybody{worker, 0, 0}; // names the worker alone
-        return server_->post(anybody, std::make_unique<detail::worker_function<F>>(std::move(f)));
+        using request = detail::worker_function<F>;
+        return server_->post(anybody_of(worker), std::make_unique<request>(std::move(f)));
+    }
+
+    /// The same, be the mailbox full or not: for what has a bound of its own.
+    /// \returns not_running or success. \throws as `post_to`
+    template <std::invocable F>
+    error_code post_to_admitted(std::uint32_t worker, F f) {
+        using request = detail::worker_function<F>;
+        return server_->post_admitted(anybody_of(worker), std::make_unique<request>(std::move(f)));
     }
 
   private:
+    // Names the worker alone.
+    connection_id anybody_of(std::uint32_t worker) const {
+        if (worker < server_->worker_count()) return {worker, 0, 0};
+        throw std::out_of_range{"post_to(): there is no such worker"};
+    }
     dispatcher_type& before_start(char const* what) {
         server_->require_not_started(what);
         return *dispatcher_;

@@ -128,6 +128,21 @@ bool worker::with(connection_id id, F f) {
     return true;
 }
 
+/// As `worker::with`, in the midst of whatever the worker is at: what `f` asks for is done at the
+/// end of that.
+template <class F>
+bool visit(worker& here, connection_id id, F& f) {
+    auto* record = here.pool().find(id);
+    if (!record) {
+        ++here.mutable_counters().stale_requests;
+        return false;
+    }
+    basic_connection connection{here, *record};
+    f(connection);
+    here.settle_soon();
+    return true;
+}
+
 // Runs handlers of `record` and sends what they gathered; whatever they throw ends this
 // connection, and nothing else.
 template <class F>
