@@ -43,6 +43,30 @@ struct life {
 
 } // namespace
 
+// Behind the greatest number comes the least one, by which others mean everything.
+BOOST_AUTO_TEST_CASE(numbers_wrap) {
+    channel c{named("c"), 1, INT_MAX - 1};
+    c.add(message_type::data, "m", 10);
+    BOOST_TEST((numbers(c.open(INT_MIN)) == std::vector{INT_MAX - 1})); // not given away yet
+    c.add(message_type::data, "m", 10);
+    BOOST_TEST(c.next() == INT_MIN);
+    BOOST_TEST(c.open(INT_MIN).messages.empty()); // who has the greatest waits
+    BOOST_TEST((numbers(c.open_marked(INT_MIN, "00000001", true)) == std::vector{INT_MIN}));
+    BOOST_TEST(c.open_marked(INT_MIN, "00000001", false).messages.empty());
+    BOOST_TEST((numbers(c.open(INT_MIN + 1)) == std::vector{INT_MIN})); // "next_seq"
+    c.add(message_type::data, "m", 10);
+    c.add(message_type::data, "m", 10);
+    BOOST_TEST((numbers(c.open(INT_MAX)) == std::vector{INT_MAX, INT_MIN, INT_MIN + 1}));
+    BOOST_TEST((numbers(c.open(INT_MIN)) == std::vector{INT_MIN, INT_MIN + 1}));
+    BOOST_TEST(
+        (numbers(c.open_marked(INT_MIN, "00000001", false)) == std::vector{INT_MIN, INT_MIN + 1}));
+    BOOST_TEST(c.oldest() == INT_MAX - 1);
+    c.clear();
+    auto lost = c.open_marked(INT_MIN, "00000001", false);
+    BOOST_TEST((numbers(lost) == std::vector{INT_MIN + 2}));
+    BOOST_TEST((text_of(lost.messages.front().object).find("gap") != std::string_view::npos));
+}
+
 BOOST_AUTO_TEST_CASE(openings) {
     channel c{named("c"), 1};
     BOOST_TEST((numbers(c.open(0)) == std::vector{1}));

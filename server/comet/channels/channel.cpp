@@ -11,8 +11,11 @@ millipede::payload shared(std::string_view text) {
     return millipede::payload{millipede::as_bytes(text)};
 }
 
-// This one subscriber of icomet's meant "everything" by an overflow; clients may rely on it.
-constexpr sequence everything = std::numeric_limits<sequence>::min();
+// With this one subscribers of icomet meant "everything" by an overflow; clients may rely on it.
+// But it is the number behind the greatest, too: where that has been given away it is meant.
+bool means_everything(sequence wanted, sequence next) noexcept {
+    return wanted == std::numeric_limits<sequence>::min() && next >= 0;
+}
 
 // Ticks wrap, too.
 bool is_past(std::uint32_t tick, std::uint32_t now) noexcept {
@@ -74,7 +77,7 @@ channel_event channel::closing() const {
 
 channel_opening channel::open(sequence wanted) const {
     channel_opening opening{.from = next_};
-    bool all = wanted == everything;
+    bool all = means_everything(wanted, next_);
     if (wanted == 0 || (!all && distance(next_, wanted) > 0)) {
         auto object = message_object(message_type::next_seq, text_of(name_), next_, "");
         opening.messages.push_back({shared(object), preceding(next_)});
@@ -90,7 +93,7 @@ channel_opening channel::open_marked(sequence wanted, std::string_view known, bo
     channel_opening opening{.from = next_};
     auto own = epoch_text(serial_);
     auto oldest_kept = kept() == 0 ? next_ : history_->messages.front().number;
-    bool all = wanted == everything;
+    bool all = means_everything(wanted, next_);
     bool restarted = (!known.empty() && known != own) || (!all && distance(next_, wanted) > 0);
     auto type = message_type::open;
     std::string_view why;

@@ -62,13 +62,14 @@ struct channel_opening {
 class channel {
   public:
     /// \param serial tells it from others of the same name, before and after it: its epoch.
-    channel(millipede::payload name, std::uint32_t serial) noexcept
-        : name_{std::move(name)}, serial_{serial} {}
+    /// \param next its first message's number.
+    channel(millipede::payload name, std::uint32_t serial, sequence next = 1) noexcept
+        : name_{std::move(name)}, serial_{serial}, next_{next} {}
 
     millipede::payload const& name() const noexcept { return name_; }
     /// Its epoch.
     std::uint32_t serial() const noexcept { return serial_; }
-    /// The number that the next message gets; the first one's is 1.
+    /// The number that the next message gets.
     sequence next() const noexcept { return next_; }
     /// How many messages it keeps, those that have expired in their midst included.
     std::size_t kept() const noexcept { return history_ ? history_->messages.size() : 0; }
@@ -150,7 +151,7 @@ class channel {
     hook by_phase_;
     millipede::payload name_;
     std::uint32_t serial_;
-    sequence next_ = 1;
+    sequence next_;
     boost::container::small_vector<interest, 1> interests_;
     std::unique_ptr<token> token_;
     std::unique_ptr<history> history_;
