@@ -176,6 +176,31 @@ BOOST_AUTO_TEST_CASE(limits) {
     BOOST_TEST(refusal(long_extension + "\r\na\r\n0\r\n\r\n", small) == 413);
 }
 
+// What comes of a chunk bit by bit is not looked at before the chunk, and a last one, may be whole.
+BOOST_AUTO_TEST_CASE(how_much_of_a_chunked_body_is_missing) {
+    std::string head{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"};
+    auto needed = [&](std::string const& body, http_codec const& codec = http_codec{}) {
+        auto found = decode(head + body, codec).result;
+        BOOST_TEST((found.found == status::incomplete));
+        return static_cast<int>(found.size) - static_cast<int>(head.size());
+    };
+    int unknown = -static_cast<int>(head.size());
+    int end = 7; // "\r\n0\r\n\r\n"
+    BOOST_TEST(needed("") == unknown);
+    BOOST_TEST(needed("14") == unknown);
+    BOOST_TEST(needed("14\r\n") == 4 + 20 + end);
+    BOOST_TEST(needed("14\r\n0123456789") == 4 + 20 + end);
+    BOOST_TEST(needed("14\r\n0123456789012345678") == 4 + 20 + end);
+    BOOST_TEST(needed("14\r\n01234567890123456789") == unknown);
+    BOOST_TEST(needed("1\r\nx\r\n14;a=b\r\n0") == 14 + 20 + end);
+    BOOST_TEST(is_whole(decode(head + "3\r\n012\r\n0\r\n\r\n"))); // the least that it may be
+    // No more than there may be at all, which the engine would refuse to wait for.
+    http_codec small{{.head_max = 64, .body_max = 80, .chunks_max = 0}};
+    BOOST_TEST(refusal(head + "50\r\n", small) == 413);
+    http_codec tight{{.head_max = 64, .body_max = 80, .chunks_max = 1}};
+    BOOST_TEST(needed("50\r\n", tight) == 4 + 80 + end);
+}
+
 BOOST_AUTO_TEST_CASE(blank_lines_come_first) {
     auto found = decode("\r\nGET");
     BOOST_TEST((found.result.found == status::skipped));

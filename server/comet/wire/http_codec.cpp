@@ -20,6 +20,7 @@ using millipede::error_code;
 
 constexpr std::string_view line_end{"\r\n"};
 constexpr std::string_view head_end{"\r\n\r\n"};
+constexpr std::string_view last_chunk{"0\r\n\r\n"};
 
 constexpr std::uint16_t bad_request = 400;
 constexpr std::uint16_t body_too_large = 413;
@@ -71,6 +72,11 @@ class request_reader final : public http::basic_parser<true> {
     bool expects_continue() const noexcept { return expects_continue_; }
     /// What the head alone is refused for; 0 for nothing.
     std::uint16_t fault() const noexcept { return fault_; }
+    /// What has to come at least, at the end of the input: the rest of a chunk, and the last chunk.
+    /// 0: unknown.
+    std::size_t missing() const noexcept {
+        return chunk_left_ == 0 ? 0 : chunk_left_ + line_end.size() + last_chunk.size();
+    }
 
   private:
     void refuse(std::uint16_t status) noexcept {
@@ -130,11 +136,13 @@ class request_reader final : public http::basic_parser<true> {
                           .bodiless = request_.method == http_method::head};
     }
 
-    void on_chunk_header_impl(std::uint64_t, beast_view, error_code& code) override {
+    void on_chunk_header_impl(std::uint64_t size, beast_view, error_code& code) override {
         if (chunks_left_-- == 0) code = http::error::body_limit;
+        chunk_left_ = static_cast<std::size_t>(size); // within the limit of a body
     }
     std::size_t on_chunk_body_impl(std::uint64_t, beast_view body, error_code&) override {
         request_.joined_body.append(body.data(), body.size());
+        chunk_left_ -= body.size();
         return body.size();
     }
 
@@ -145,6 +153,7 @@ class request_reader final : public http::basic_parser<true> {
 
     http_request& request_;
     std::uint32_t chunks_left_;
+    std::size_t chunk_left_ = 0; // of the one under way, bytes
     int version_ = 11;
     std::uint16_t fault_ = 0;
     bool is_absolute_ = false;
@@ -269,6 +278,7 @@ decode_result http_codec::decode_request(std::span<std::byte const> input, http_
             return refuse(text, request, status_of(failure, text));
         if ((whole ? size : text.size() + 1) > request_max(most))
             return refuse(text, request, body_too_large);
+        if (reader.missing() != 0) needed = std::min(text.size() + reader.missing(), request_max());
     }
     if (!whole) {
         if (!reader.expects_continue() || continued) return decode_result::incomplete(needed);

@@ -27,8 +27,8 @@ class http_codec {
     struct limits {
         std::uint32_t head_max = 65'536;    ///< Bytes of a request's line and fields.
         std::uint32_t body_max = 1'048'576; ///< Bytes of its body.
-        /// Chunks of a body that comes in chunks. (Each time that more of it comes all are looked
-        /// through again, as a codec keeps nothing.)
+        /// Chunks of a body that comes in chunks. (As a codec keeps nothing, all are looked through
+        /// again whenever one is whole; not while it comes bit by bit.)
         std::uint32_t chunks_max = 1'024;
         std::uint32_t websocket_message_max = 65'536; ///< Bytes of a WebSocket's message.
     };
