@@ -11,11 +11,11 @@ import os
 import tempfile
 import unittest
 
-from harness import HEAD, MAGIC, Client, frame
+from harness import HEAD, MAGIC, Client, frame, wait_until
 from http_client import CometTest, data
 from websocket_client import told
 
-SUBSCRIBE, UNSUBSCRIBE, PUBLISH, MESSAGE, SILENCE, PIECE = range(0x6301, 0x6307)
+SUBSCRIBE, UNSUBSCRIBE, PUBLISH, MESSAGE, SILENCE, PIECE, USER = range(0x6301, 0x6308)
 
 
 class FramedClient(Client):
@@ -142,6 +142,36 @@ class Framed(CometTest):
                 client.command(PUBLISH, {"cname": "c", "content": "x"})
                 self.assertEqual(client.message(), told("ok", "c"), place)
 
+    def test_who_is_there(self):
+        server = self.serve_framed(presence="all", presence_linger="0s")
+
+        def users(channel):
+            return json.loads(self.admin(server, "presence", cname=channel))
+
+        watcher = self.subscribe(server, "c", 0, path="stream", presence=1)[0]
+        watcher.message()
+        client = self.connect(server)
+        client.command(USER, "nobody")
+        client.command(USER, "")
+        client.command(SUBSCRIBE, ["d"])
+        self.opened(client, "d")
+        self.assertEqual(users("d"), {"cname": "d", "users": [], "anonymous": 1})
+        client.command(UNSUBSCRIBE, ["d"])
+        client.message()
+        name = "\u00e9 of more than sixteen bytes"
+        client.command(USER, name)  # has none any more
+        client.command(SUBSCRIBE, ["c", "d", "e"])
+        self.assertEqual({client.message()["type"] for _ in range(3)}, {"open"})
+        self.assertEqual(watcher.message(), data("c", 1, name, "join"))
+        for channel in "de":
+            self.assertEqual(users(channel), {"cname": channel, "anonymous": 0, "users": [
+                {"user": name, "subscriptions": 1}]})
+        client.command(USER, "other")
+        self.assertEqual(client.message(), told("400", "", "user: it has subscriptions"))
+        self.assertEqual(client.receive_to_end(), b"")
+        self.assertEqual(watcher.message(), data("c", 1, name, "leave"))
+        wait_until(lambda: users("e")["users"] == [], "that he is gone")
+
     def test_silence(self):
         server = self.serve_framed(polling_timeout="1s")
         client = self.connect(server)
@@ -161,6 +191,10 @@ class Framed(CometTest):
             (frame(SUBSCRIBE, b'{"cname":"c"}'), "subscribe: not an array of channels"),
             (frame(UNSUBSCRIBE, b'"c"'), "unsubscribe: not an array of names"),
             (frame(PUBLISH, b'["c"]'), "publish: not a message"),
+            (frame(USER, b"joe"), "not JSON"),
+            (frame(USER, b'["joe"]'), "not JSON"),  # deeper than a name
+            (frame(USER, b"7"), "user: not a name"),
+            (frame(USER, b'"' + 257 * b"x" + b'"'), "user: not a name"),
             (frame(MESSAGE, b"{}"), "unknown command"),
             (frame(0x7777), "unknown command"),
         ]

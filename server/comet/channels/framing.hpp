@@ -41,6 +41,7 @@ inline constexpr std::uint16_t message = 0x6304;     ///< A message that a clien
 inline constexpr std::uint16_t silence = 0x6305;     ///< There is nothing; either way.
 /// The beginning of a message that is longer than a frame; `message` has its last piece.
 inline constexpr std::uint16_t piece = 0x6306;
+inline constexpr std::uint16_t user = 0x6307; ///< A name: whose the client says it is.
 } // namespace frame_command
 
 /// What messages are put in on their way to one subscriber.

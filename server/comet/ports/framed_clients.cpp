@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "ports/framed_clients.hpp"
 
+#include "channels/user_name.hpp"
+#include "wire/json_document.hpp"
+
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 
@@ -58,6 +61,8 @@ void framed_clients::received(connection& peer, millipede::frame const& received
         return obey(peer, client_command::unsubscribe, text);
     case frame_command::publish:
         return obey(peer, client_command::publish, text);
+    case frame_command::user:
+        return name(peer, text);
     case frame_command::silence:
         return; // it is there: that was all
     default:
@@ -72,6 +77,22 @@ void framed_clients::obey(connection& peer, client_command what, std::string_vie
     bool may = parsed.found->publish && may_publish(peer); // asked each time: rules may change
     auto right = may ? publishing_right::all : publishing_right::none;
     commands_.carry_out(peer.session(), std::move(*parsed.found), right);
+}
+
+// Before it subscribes: what it has is counted as its user's, or as nobody's.
+void framed_clients::name(connection& peer, std::string_view data) {
+    auto document = read_json(data, 0);
+    auto const* given = document ? document->if_string() : nullptr;
+    if (!document) return refuse(peer, "not JSON");
+    if (!given || !is_user_name(text_of(*given), limits_.user_max))
+        return refuse(peer, "user: not a name");
+    auto& who = peer.session();
+    if (who.has_subscriptions()) return refuse(peer, "user: it has subscriptions");
+    if (!given->empty())
+        who.obtain_more().user = text_of(*given);
+    else if (who.more)
+        who.more->user.clear();
+    who.drop_empty_extras();
 }
 
 void framed_clients::refuse(connection& peer, std::string_view why) {

@@ -32,6 +32,7 @@ class framed_clients {
     void opened(connection& peer);
     void received(connection& peer, millipede::frame const& received);
     void obey(connection& peer, client_command what, std::string_view data);
+    void name(connection& peer, std::string_view data);
     void refuse(connection& peer, std::string_view why);
     bool may_publish(connection const& peer) const;
 
