@@ -50,11 +50,6 @@ void audiences::leave(subscriber& who) {
     who.for_each_subscription([&](subscription& each) { leave(each); });
 }
 
-void audiences::take(channel_key key, channel_event event) {
-    tasks_.push_back({key, std::move(event)});
-    if (!is_working_) work();
-}
-
 void audiences::work() {
     auto budget = slice;
     while (budget != 0 && (room_ || begin_next()))
@@ -179,7 +174,7 @@ void audiences::note(framed made) {
 
 void audiences::tick() {
     ++now_;
-    if (!is_working_) work();
+    go_on();
 }
 
 void audiences::tell_silent(std::uint32_t& budget) {

@@ -5,6 +5,7 @@
 #include "channels/limits.hpp"
 #include "channels/subscriber.hpp"
 
+#include <boost/container/small_vector.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace comet {
@@ -48,7 +50,8 @@ struct audience {
 /// Those who have left an audience.
 struct departure {
     std::uint32_t count = 0;
-    std::vector<std::string> users{}; ///< Of those who are named, each as often as he left.
+    /// Of those who are named, each as often as he left. Room for one, who needs no memory then.
+    boost::container::small_vector<std::string, 1> users{};
 
     /// With one more. \param which still has its owner
     void add(subscription& which);
@@ -94,8 +97,19 @@ class audiences {
     /// It waits, be it in no audience yet, and is told of silence.
     void attend(subscriber& who) noexcept { heard(who); }
 
-    /// An event of a channel, behind those before it.
-    void take(channel_key key, channel_event event);
+    /// An event of a channel: waits behind those before it.
+    void line_up(channel_key key, channel_event event) {
+        tasks_.push_back({key, std::move(event)});
+    }
+    /// Begins with what waits, unless that has been begun.
+    void go_on() {
+        if (!is_working_) work();
+    }
+    /// Both.
+    void take(channel_key key, channel_event event) {
+        line_up(key, std::move(event));
+        go_on();
+    }
     /// Goes on with what is waiting: a slice of it.
     void work();
     /// A second has passed.

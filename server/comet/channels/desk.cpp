@@ -3,6 +3,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <new>
 #include <utility>
 
 namespace comet {
@@ -19,27 +20,42 @@ void local_hub::desk::finished(subscriber& served) {
     served.busy = served.endless = served.is_begun = false;
     served.is_known = true;
     served.more.reset();
-    using connection = comet_server::connection_type;
     if (!served.terms.keep_alive)
-        hub_->server_.post(served.id, [](connection& each) { each.close(); });
-    else if (served.behind)
-        hub_->server_.post(served.id, [](connection& each) {
-            each->behind = false;
-            each.resume_receiving();
-        });
+        hub_->server_.visit(served.id, [](millipede::basic_connection& each) { each.close(); });
+    else if (std::exchange(served.behind, false))
+        hub_->server_.visit(served.id,
+                            [](millipede::basic_connection& each) { each.resume_receiving(); });
+}
+
+void local_hub::desk::give_up(subscriber& who) noexcept {
+    hub_->server_.visit(
+        who.id, [](millipede::basic_connection& each) { each.close(millipede::errc::no_memory); });
 }
 
 void local_hub::desk::left(channel_key key, millipede::payload const& name, departure gone) {
     auto& home = *hub_->desks_[key.worker];
-    if (gone.users.empty()) // most have none: a small message
-        others.tell(key.worker, [hub = hub_, &home, key, name, count = gone.count, from = index] {
-            hub->count_gone(home, key, text_of(name), from, departure{count});
-        });
-    else
-        others.tell(key.worker,
-                    [hub = hub_, &home, key, name, gone = std::move(gone), from = index] {
-                        hub->count_gone(home, key, text_of(name), from, gone);
-                    });
+    auto tell = [&](auto f) { hub_->server_.post_to_admitted(key.worker, std::move(f)); };
+    try {
+        if (gone.users.empty()) // most have none: a small message
+            tell([hub = hub_, &home, key, name, count = gone.count, from = index] {
+                hub->count_gone(home, key, text_of(name), from, departure{count});
+            });
+        else // a copy, as it may have to be told once more
+            tell([hub = hub_, &home, key, name, gone, from = index] {
+                hub->count_gone(home, key, text_of(name), from, gone);
+            });
+    } catch (std::bad_alloc const&) {
+        if (unsaid.size() == unsaid_max) throw;
+        unsaid.push_back({key, name, std::move(gone)});
+    }
+}
+
+void local_hub::desk::retry() noexcept {
+    for (auto count = unsaid.size(); count != 0; --count) {
+        auto late = std::move(unsaid.back());
+        unsaid.pop_back();
+        left(late.key, late.name, std::move(late.gone)); // back again, if there is no memory yet
+    }
 }
 
 void local_hub::desk::done(std::size_t bytes) {

@@ -2,17 +2,20 @@
 #pragma once
 
 #include "channels/attendance.hpp"
-#include "channels/courier.hpp"
 #include "channels/local_hub.hpp"
 #include "channels/questions.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace comet {
 
@@ -32,21 +35,25 @@ class local_hub::desk final : public outlet {
           owned{limits, hub.all_},
           guests{limits, hub.users_},
           present{limits, *this},
-          others{hub.server_, hub.server_.worker_count()},
           index{worker},
-          hub_{&hub} {}
+          hub_{&hub} {
+        unsaid.reserve(unsaid_max);
+    }
 
     void send(subscriber& to, millipede::payload bytes, bool may_be_lost) override;
     void finished(subscriber& served) override;
     void left(channel_key key, millipede::payload const& name, departure gone) override;
     void done(std::size_t bytes) override;
     void again() override;
+    /// Ends a subscriber that did not get what it asked for, for want of memory. It needs none.
+    void give_up(subscriber& who) noexcept;
+    /// Says what is `unsaid`.
+    void retry() noexcept;
 
     channel_limits const& limits; ///< May be others after a tick.
     registry owned;
     attendance guests; ///< Of the channels that live here.
     audiences present;
-    courier<comet_server> others; ///< To all workers, this one included.
     std::uint32_t index;
     questions asking;
     std::vector<watcher> watchers;
@@ -61,6 +68,16 @@ class local_hub::desk final : public outlet {
     std::chrono::steady_clock::time_point next_tick{};
 
   private:
+    // Who has left, while there was no memory to tell where the channel lives: or else it would
+    // count them for ever. Beyond so many it does.
+    struct late_departure {
+        channel_key key;
+        millipede::payload name;
+        departure gone;
+    };
+    static constexpr std::size_t unsaid_max = 1'024;
+    std::vector<late_departure> unsaid;
+
     local_hub* hub_;
 };
 
@@ -86,7 +103,30 @@ struct local_hub::verdict {
     bool wants_presence = false;
     std::string user{}; ///< As whose; empty: it counts as nobody's.
 
-    departure taken_back() const;
+    /// Leaves it without its user.
+    departure taken_back() noexcept;
+};
+
+/// Bytes of a message on its way to a worker: they count there from now on, until this has gone or
+/// they have `arrived`.
+class load {
+  public:
+    load(std::atomic<std::size_t>& there, std::size_t bytes) noexcept
+        : there_{&there}, bytes_{bytes} {
+        there.fetch_add(bytes, std::memory_order_relaxed);
+    }
+    load(load&& other) noexcept
+        : there_{std::exchange(other.there_, nullptr)}, bytes_{other.bytes_} {}
+    load& operator=(load&&) = delete;
+    ~load() {
+        if (there_) there_->fetch_sub(bytes_, std::memory_order_relaxed);
+    }
+    /// From now on somebody else counts them.
+    void arrived() noexcept { there_ = nullptr; }
+
+  private:
+    std::atomic<std::size_t>* there_;
+    std::size_t bytes_;
 };
 
 } // namespace comet

@@ -109,15 +109,18 @@ void local_hub::publish_now(desk& home, channel& to, message_type type, std::str
     send_out(home, to, home.owned.add(to, type, content, ttl_seconds));
 }
 
-void local_hub::send_out(desk& home, channel const& from, channel_event const& event) {
+void local_hub::send_out(desk const& home, channel const& from, channel_event const& event) {
     channel_key key{home.index, from.serial()};
     for (auto const& each : from.interests()) {
         auto& there = *desks_[each.worker];
-        there.waiting_bytes.fetch_add(event.bytes(), std::memory_order_relaxed);
-        bool told =
-            home.others.tell(there.index, [&there, key, event] { there.present.take(key, event); });
-        // It ends, and its subscribers with it.
-        if (!told) there.waiting_bytes.fetch_sub(event.bytes(), std::memory_order_relaxed);
+        // Bounded by `waiting_max`: who is not told because he ends loses his subscribers with it.
+        server_.post_to_admitted(
+            there.index,
+            [&there, key, event, on_way = load{there.waiting_bytes, event.bytes()}]() mutable {
+                there.present.line_up(key, event);
+                on_way.arrived();
+                there.present.go_on();
+            });
     }
 }
 
@@ -128,7 +131,7 @@ bool local_hub::broadcast(std::string content) {
         return false;
     }
     for (auto& each : desks_) {
-        bool posted = !server_.post_to(each->index, [this, &home = *each, content] {
+        bool posted = !server_.post_to_admitted(each->index, [this, &home = *each, content] {
             home.broadcasts.push_back(content);
             if (!home.walks) walk(home);
         });
@@ -229,7 +232,7 @@ void local_hub::await_tick(desk& each) {
 
 void local_hub::tick(desk& each) {
     live_.take_up(each.index); // cannot fail, as others might
-    each.others.retry();
+    each.retry();
     each.owned.tick([&](channel& expired) { end(each, expired); });
     dismiss_absent(each);
     if (!each.watchers.empty()) {

@@ -69,13 +69,13 @@ class local_hub final : public hub {
     desk& desk_of(std::string_view channel) noexcept;
     void decide(desk& home, question const& asked);
     void judge(desk& home, question const& asked, verdict& decided);
-    void take_back(desk& home, verdict const& decided);
+    void take_back(desk& home, verdict& decided);
     channel* obtain(desk& home, std::string_view name);
     bool has_room(desk const& home, channel const& interested) const noexcept;
     bool all_have_room(desk const& home) const noexcept;
     void publish_now(desk& home, channel& to, message_type type, std::string_view content,
                      std::uint32_t ttl_seconds = 0);
-    void send_out(desk& home, channel const& from, channel_event const& event);
+    void send_out(desk const& home, channel const& from, channel_event const& event);
     void end(desk& home, channel& ended);
     void announce(desk& home, channel const& whose, bool is_there);
     void announce_user(desk& home, millipede::payload const& channel, std::string_view user,
@@ -91,6 +91,7 @@ class local_hub final : public hub {
 
     // On the worker of a subscriber.
     void carry_out(desk& here, verdict& decided);
+    void let_in(desk& here, subscription& which, verdict& decided);
     static subscription* find(desk const& here, subscriber& who, std::string_view channel);
 
     void await_tick(desk& each);

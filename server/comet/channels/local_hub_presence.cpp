@@ -38,7 +38,7 @@ bool local_hub::watch(millipede::connection_id watcher, bool chunked, bool with_
     for (auto& each : desks_) {
         desk::watcher added{watcher, chunked, with_users, nullptr};
         if (each->index == watcher.worker()) added.look_again = look_again;
-        server_.post_to(each->index, [&home = *each, added = std::move(added)] {
+        server_.post_to_admitted(each->index, [&home = *each, added = std::move(added)] {
             home.watchers.push_back(added);
         });
     }
@@ -47,7 +47,7 @@ bool local_hub::watch(millipede::connection_id watcher, bool chunked, bool with_
 
 void local_hub::unwatch(millipede::connection_id watcher) {
     for (auto& each : desks_)
-        server_.post_to(each->index, [&home = *each, watcher] {
+        server_.post_to_admitted(each->index, [&home = *each, watcher] {
             std::erase_if(home.watchers, [&](auto const& one) { return one.id == watcher; });
         });
 }
@@ -57,8 +57,18 @@ void local_hub::tell_watchers(desk& home, std::string_view line, bool of_users) 
     append_chunk(chunk, true, line);
     auto plain = shared(line);
     auto chunked = shared(chunk);
-    for (auto const& each : home.watchers)
-        if (each.with_users || !of_users) server_.send(each.id, each.chunked ? chunked : plain);
+    std::erase_if(home.watchers, [&](desk::watcher const& each) {
+        if (of_users && !each.with_users) return false;
+        auto failure = server_.send(each.id, each.chunked ? chunked : plain);
+        if (failure != millipede::errc::mailbox_full) return false;
+        // It must not miss a line and not know: once it is back it is told anew.
+        server_.post_to_admitted(each.id.worker(), [this, id = each.id] {
+            server_.visit(id, [](millipede::basic_connection& one) {
+                one.close(millipede::errc::mailbox_full);
+            });
+        });
+        return true;
+    });
 }
 
 void local_hub::announce(desk& home, channel const& whose, bool is_there) {
@@ -86,9 +96,9 @@ void local_hub::end(desk& home, channel& ended) {
 
 // ---------------------------------------------------------------- users
 
-departure local_hub::verdict::taken_back() const {
+departure local_hub::verdict::taken_back() noexcept {
     departure gone{1};
-    if (!user.empty()) gone.users.push_back(user);
+    if (!user.empty()) gone.users.push_back(std::move(user)); // there is room for one
     return gone;
 }
 

@@ -71,18 +71,21 @@ void local_hub::decide(desk& home, question const& asked) {
     verdict decided{.worker = asked.worker, .ticket = asked.ticket};
     try {
         judge(home, asked, decided);
-        if (home.others.tell(there.index,
-                             [this, &there, decided]() mutable { carry_out(there, decided); }))
+        if (!server_.post_to_admitted(
+                there.index, [this, &there, decided]() mutable { carry_out(there, decided); }))
             return;
     } catch (std::bad_alloc const&) {
         take_back(home, decided);
+        server_.post_to_admitted(there.index, [&there, ticket = asked.ticket] {
+            if (auto* which = there.asking.answered(ticket)) there.give_up(which->owner());
+        });
         throw;
     }
     take_back(home, decided);
 }
 
 // Nobody will know of it.
-void local_hub::take_back(desk& home, verdict const& decided) {
+void local_hub::take_back(desk& home, verdict& decided) {
     if (decided.joins)
         count_gone(home, decided.key, text_of(decided.name), decided.worker, decided.taken_back());
 }
@@ -124,6 +127,17 @@ void local_hub::carry_out(desk& here, verdict& decided) {
         return;
     }
     auto& who = which->owner();
+    try {
+        let_in(here, *which, decided);
+    } catch (std::bad_alloc const&) { // then it is in no audience
+        if (decided.joins) here.left(decided.key, decided.name, decided.taken_back());
+        here.give_up(who);
+        throw;
+    }
+}
+
+void local_hub::let_in(desk& here, subscription& which, verdict& decided) {
+    auto& who = which.owner();
     if (!who.terms.chunked) who.terms.keep_alive = false; // the end of the stream is the reply's
     // Who polls again gets the head with the message: that saves a system call for each.
     bool waits = !is_endless(who.how) && decided.opening.messages.empty() && who.is_known;
@@ -141,12 +155,12 @@ void local_hub::carry_out(desk& here, verdict& decided) {
     bool ends =
         !decided.joins && is_reply(who.how) && (!is_endless(who.how) || !who.has_subscriptions());
     if (ends) append_end(text, frame);
-    which->from = decided.opening.from;
-    which->is_named = !decided.user.empty();
-    which->wants_presence = decided.wants_presence;
+    which.from = decided.opening.from;
+    which.is_named = !decided.user.empty();
+    which.wants_presence = decided.wants_presence;
     if (!text.empty()) here.send(who, millipede::payload{millipede::as_bytes(text)}, false);
-    if (decided.joins) return here.present.join(*which, decided.key, decided.name);
-    if (!ends) return who.release(*which);
+    if (decided.joins) return here.present.join(which, decided.key, decided.name);
+    if (!ends) return who.release(which);
     here.present.leave(who);
     here.finished(who);
 }

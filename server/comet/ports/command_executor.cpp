@@ -94,8 +94,12 @@ void command_executor::tell(receiver to, message_type type, std::string_view cha
     std::array<framed_message, 1> messages{{{object}}};
     std::string text;
     append_messages(text, {to.how, false}, messages, false);
-    server_.send(to.id, millipede::payload{millipede::as_bytes(text)},
-                 millipede::overflow_policy::close);
+    millipede::payload bytes{millipede::as_bytes(text)};
+    constexpr auto policy = millipede::overflow_policy::close;
+    if (server_.send(to.id, bytes, policy) != millipede::errc::mailbox_full) return;
+    // The answer to one command, which its worker has had time for: no more than these may wait.
+    server_.post_to_admitted(to.id.worker(),
+                             [this, to, bytes] { server_.send(to.id, bytes, policy); });
 }
 
 } // namespace comet

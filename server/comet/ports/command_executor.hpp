@@ -3,6 +3,7 @@
 
 #include "channels/hub.hpp"
 #include "channels/live_settings.hpp"
+#include "channels/local_hub.hpp"
 #include "channels/message.hpp"
 #include "channels/tally.hpp"
 #include "ports/client_commands.hpp"
@@ -27,7 +28,7 @@ class command_executor {
   public:
     /// \param server where the connections are. It outlives this, as the others do.
     command_executor(hub& channels, tally& counters, settings_in_force const& live,
-                     millipede::basic_server& server)
+                     comet_server& server)
         : channels_{channels}, counters_{counters}, live_{live}, server_{server} {}
 
     /// \param who its `how` is set. On its worker's thread.
@@ -47,7 +48,7 @@ class command_executor {
     hub& channels_;
     tally& counters_;
     settings_in_force const& live_;
-    millipede::basic_server& server_;
+    comet_server& server_;
 };
 
 } // namespace comet

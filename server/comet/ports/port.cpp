@@ -73,10 +73,12 @@ void port::serve_options(http_connection& connection, http_request const& reques
 port::replier port::answering(http_connection& connection, http_request const& request) {
     connection->busy = true;
     return [this, id = connection.id(), terms = request.terms](http_reply reply_due) {
-        own_.post(id, [this, terms, reply_due = std::move(reply_due)](http_connection& asked) {
-            reply(asked, reply_due, terms);
-            go_on(asked);
-        });
+        // One for each request: it must not be lost, be the worker's mailbox full.
+        own_.post_admitted(id,
+                           [this, terms, reply_due = std::move(reply_due)](http_connection& asked) {
+                               reply(asked, reply_due, terms);
+                               go_on(asked);
+                           });
     };
 }
 
