@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <map>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -37,8 +38,11 @@ class world final : public outlet {
     std::string left_users;
     std::size_t done_bytes = 0;
     int asked_again = 0;
+    std::vector<subscriber*> given_up;
+    subscriber const* without_memory = nullptr;
 
     void send(subscriber& to, millipede::payload bytes, bool may_be_lost) override {
+        if (&to == without_memory) throw std::bad_alloc{};
         got[&to].append(text_of(bytes));
         last[&to] = bytes;
         // What ends a reply must not be lost, or the next reply would be taken for it.
@@ -48,6 +52,7 @@ class world final : public outlet {
         BOOST_TEST(may_be_lost == !is_last);
     }
     void finished(subscriber& served) override { ++finished_times[&served]; }
+    void give_up(subscriber& who) noexcept override { given_up.push_back(&who); }
     void left(channel_key key, millipede::payload const& name, departure gone) override {
         BOOST_TEST(key.value() == here.value());
         BOOST_TEST(text_of(name) == "c");
@@ -109,6 +114,22 @@ BOOST_AUTO_TEST_CASE(polls_get_one_and_streams_all) {
     BOOST_TEST(w.left_count == 2U);
     w.all.take(here, event(3)); // to nobody
     BOOST_TEST(w.done_bytes == event(1).bytes() * 3);
+}
+
+BOOST_AUTO_TEST_CASE(without_memory_one_is_given_up_and_the_others_are_served) {
+    world w;
+    auto& before = w.join(transport::stream);
+    auto& unlucky = w.join(transport::stream);
+    auto& poll = w.join(transport::poll);
+    w.without_memory = &unlucky;
+    w.all.take(here, event(1));
+    BOOST_TEST(w.got[&before] == "1\n");
+    BOOST_TEST(w.got[&poll] == "1\n");
+    BOOST_TEST(w.got[&unlucky].empty());
+    BOOST_REQUIRE(w.given_up.size() == 1U);
+    BOOST_TEST(w.given_up[0] == &unlucky);
+    w.all.take(here, event(2));
+    BOOST_TEST(w.got[&before] == "1\n2\n");
 }
 
 BOOST_AUTO_TEST_CASE(each_framing_is_made_once_however_they_are_mixed) {

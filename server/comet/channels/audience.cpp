@@ -2,6 +2,7 @@
 #include "channels/audience.hpp"
 
 #include <array>
+#include <new>
 #include <utility>
 
 namespace comet {
@@ -51,11 +52,11 @@ void audiences::leave(subscriber& who) {
 }
 
 void audiences::work() {
+    is_working_ = false; // unless it will be called again: nobody else would, if something failed
     auto budget = slice;
     while (budget != 0 && (room_ || begin_next()))
         deliver(budget);
     if (budget != 0) tell_silent(budget);
-    is_working_ = false; // unless it will be called again: nobody else would, if that failed
     if (budget != 0) return;
     out_->again();
     is_working_ = true;
@@ -83,7 +84,12 @@ void audiences::deliver(std::uint32_t& budget) {
             break;
         }
         --budget;
-        deliver(pending_.front());
+        auto& who = pending_.front().owner();
+        try {
+            deliver(pending_.front());
+        } catch (std::bad_alloc const&) { // it would miss a message and not know
+            out_->give_up(who);
+        }
     }
     // Before the next slice: those who have been served may come back meanwhile.
     if (ended_.count != 0) out_->left(room_->key, room_->name, std::exchange(ended_, {}));

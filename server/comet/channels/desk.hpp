@@ -42,11 +42,10 @@ class local_hub::desk final : public outlet {
 
     void send(subscriber& to, millipede::payload bytes, bool may_be_lost) override;
     void finished(subscriber& served) override;
+    void give_up(subscriber& who) noexcept override;
     void left(channel_key key, millipede::payload const& name, departure gone) override;
     void done(std::size_t bytes) override;
     void again() override;
-    /// Ends a subscriber that did not get what it asked for, for want of memory. It needs none.
-    void give_up(subscriber& who) noexcept;
     /// Says what is `unsaid`.
     void retry() noexcept;
 

@@ -84,7 +84,7 @@ void framed_clients::name(connection& peer, std::string_view data) {
     auto document = read_json(data, 0);
     auto const* given = document ? document->if_string() : nullptr;
     if (!document) return refuse(peer, "not JSON");
-    if (!given || !is_user_name(text_of(*given), limits_.user_max))
+    if (!given || !is_user_name(text_of(*given), live_.of(peer.worker_index()).channels.user_max))
         return refuse(peer, "user: not a name");
     auto& who = peer.session();
     if (who.has_subscriptions()) return refuse(peer, "user: it has subscriptions");

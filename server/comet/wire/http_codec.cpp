@@ -278,7 +278,8 @@ decode_result http_codec::decode_request(std::span<std::byte const> input, http_
             return refuse(text, request, status_of(failure, text));
         if ((whole ? size : text.size() + 1) > request_max(most))
             return refuse(text, request, body_too_large);
-        if (reader.missing() != 0) needed = std::min(text.size() + reader.missing(), request_max());
+        if (reader.missing() != 0)
+            needed = std::min(text.size() + reader.missing(), request_max(most));
     }
     if (!whole) {
         if (!reader.expects_continue() || continued) return decode_result::incomplete(needed);
