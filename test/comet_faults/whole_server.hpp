@@ -6,6 +6,7 @@
 #include "support/running_server.hpp"
 #include "support/wait.hpp"
 
+#include "channels/live_settings.hpp"
 #include "channels/local_hub.hpp"
 #include "ports/admin.hpp"
 #include "ports/command_executor.hpp"
@@ -16,6 +17,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,12 +31,13 @@ class whole_server {
   public:
     explicit whole_server(millipede::options wanted, comet::channel_limits limits = {})
         : server{std::move(wanted), comet::http_codec{}},
+          live_{in_force({.channels = std::move(limits), .front_publishes = true}, server)},
           counters{server.worker_count()},
-          channels{server, limits, counters},
+          channels{server, *live_, counters},
           admins_{server.listen<comet::subscriber>(comet::http_codec{}, "127.0.0.1:0")},
-          commands_{channels, counters, limits, server},
-          front_{channels, counters, server, commands_, {.channels = limits, .publishes = true}},
-          admin_{channels, counters, limits, {}, admins_} {
+          commands_{channels, counters, *live_, server},
+          front_{channels, counters, *live_, server, commands_},
+          admin_{channels, counters, *live_, admins_} {
         attach(server, front_);
         attach(admins_, admin_);
         server.start();
@@ -85,6 +88,18 @@ class whole_server {
     }
 
     comet::comet_server server;
+
+  private:
+    static std::unique_ptr<comet::settings_in_force> in_force(comet::live_settings const& settings,
+                                                              comet::comet_server const& server) {
+        auto made = std::make_unique<comet::settings_in_force>();
+        made->begin(settings, server.worker_count());
+        return made;
+    }
+
+    std::unique_ptr<comet::settings_in_force> live_;
+
+  public:
     comet::tally counters;
     comet::local_hub channels;
 

@@ -59,7 +59,7 @@ void local_hub::desk::retry() noexcept {
 }
 
 void local_hub::desk::done(std::size_t bytes) {
-    waiting_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+    waiting_bytes->fetch_sub(bytes, std::memory_order_relaxed);
     hub_->counters_.at(index, counted::delivered) = present.delivered();
 }
 

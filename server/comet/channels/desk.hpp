@@ -61,7 +61,8 @@ class local_hub::desk final : public outlet {
     bool walk_begun = false;                             ///< The registry's, for the first of them.
     millipede::single_writer<std::uint64_t> subscribers; ///< Of the channels that live here.
     /// Of messages on their way here, or waiting here for subscribers.
-    std::atomic<std::size_t> waiting_bytes{0};
+    std::shared_ptr<std::atomic<std::size_t>> waiting_bytes =
+        std::make_shared<std::atomic<std::size_t>>(0);
     std::optional<boost::asio::steady_timer> tick_timer;
     std::optional<boost::asio::steady_timer> walk_timer;
     std::chrono::steady_clock::time_point next_tick{};
@@ -107,24 +108,23 @@ struct local_hub::verdict {
 };
 
 /// Bytes of a message on its way to a worker: they count there from now on, until this has gone or
-/// they have `arrived`.
+/// they have `arrived`. It may outlive the hub, in a mailbox of a worker that has ended.
 class load {
   public:
-    load(std::atomic<std::size_t>& there, std::size_t bytes) noexcept
-        : there_{&there}, bytes_{bytes} {
-        there.fetch_add(bytes, std::memory_order_relaxed);
+    load(std::shared_ptr<std::atomic<std::size_t>> there, std::size_t bytes) noexcept
+        : there_{std::move(there)}, bytes_{bytes} {
+        there_->fetch_add(bytes, std::memory_order_relaxed);
     }
-    load(load&& other) noexcept
-        : there_{std::exchange(other.there_, nullptr)}, bytes_{other.bytes_} {}
+    load(load&&) noexcept = default; // what was moved from counts nothing
     load& operator=(load&&) = delete;
     ~load() {
         if (there_) there_->fetch_sub(bytes_, std::memory_order_relaxed);
     }
     /// From now on somebody else counts them.
-    void arrived() noexcept { there_ = nullptr; }
+    void arrived() noexcept { there_.reset(); }
 
   private:
-    std::atomic<std::size_t>* there_;
+    std::shared_ptr<std::atomic<std::size_t>> there_;
     std::size_t bytes_;
 };
 

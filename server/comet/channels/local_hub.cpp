@@ -89,7 +89,7 @@ bool local_hub::publish(publication message, std::function<void(publish_result)>
 
 bool local_hub::has_room(desk const& home, channel const& interested) const noexcept {
     for (auto const& each : interested.interests())
-        if (desks_[each.worker]->waiting_bytes.load(std::memory_order_relaxed) >=
+        if (desks_[each.worker]->waiting_bytes->load(std::memory_order_relaxed) >=
             home.limits.waiting_max)
             return false;
     return true;
@@ -97,7 +97,7 @@ bool local_hub::has_room(desk const& home, channel const& interested) const noex
 
 bool local_hub::all_have_room(desk const& home) const noexcept {
     for (auto const& each : desks_)
-        if (each->waiting_bytes.load(std::memory_order_relaxed) >= home.limits.waiting_max)
+        if (each->waiting_bytes->load(std::memory_order_relaxed) >= home.limits.waiting_max)
             return false;
     return true;
 }
