@@ -418,6 +418,15 @@ class Client(CometPageTest):
         self.assertIn("nothing came", page.evaluate("JSON.stringify(comet.of('state'))"))
         self.wait(page, "stub.opened[2].is_closed")
 
+    def test_a_poll_after_a_change_may_begin_its_answer_late(self):
+        page = self.start(channels=["a", "b"], seq=1, transport="poll")
+        self.say(page, opening("a", 1), opening("b", 1))
+        self.wait(page, "stub.opened.length === 2")
+        page.evaluate("comet.unsubscribe('b')")
+        self.wait(page, "stub.opened.length === 3")
+        self.run_for(page, 40)  # it may be on a connection that has answered one
+        self.assertEqual(page.evaluate("[stub.opened.length, comet.state]"), [3, "open"])
+
     def test_a_silent_web_socket_is_asked(self):
         page = self.start(channel="a")
         page.evaluate("Math.random = () => 0; stub.last.open()")

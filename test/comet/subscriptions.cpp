@@ -80,6 +80,38 @@ BOOST_AUTO_TEST_CASE(questions_are_answered_once_or_withdrawn) {
     BOOST_TEST(!waiting.answered(b.ticket));
 }
 
+BOOST_AUTO_TEST_CASE(withdrawn_questions_count_until_they_are_answered) {
+    questions waiting;
+    subscriber who;
+    who.id = {0, 7, 1};
+    auto ask = [&](std::string channel) -> subscription& {
+        auto& which = who.free_subscription();
+        which.ticket = waiting.issue(which, std::move(channel));
+        which.is_asking = true;
+        return which;
+    };
+    BOOST_TEST(waiting.withdrawn(who.id) == 0U);
+    auto& a = ask("a");
+    auto first = a.ticket;
+    waiting.withdraw(a);
+    auto second = ask("a").ticket;
+    BOOST_TEST(waiting.withdrawn(who.id) == 1U);
+    waiting.withdraw_all(who);
+    waiting.withdraw_all(who); // nothing
+    BOOST_TEST(waiting.withdrawn(who.id) == 2U);
+    BOOST_TEST(waiting.withdrawn({0, 7, 2}) == 0U); // the slot's next owner
+    BOOST_TEST(!waiting.answered(first));
+    BOOST_TEST(!waiting.answered(first));
+    BOOST_TEST(waiting.withdrawn(who.id) == 1U);
+    BOOST_TEST(!waiting.answered(second));
+    BOOST_TEST(waiting.withdrawn(who.id) == 0U);
+    auto& b = ask("b");
+    waiting.forget(b); // it has not been asked
+    BOOST_TEST(!b.is_asking);
+    BOOST_TEST(waiting.withdrawn(who.id) == 0U);
+    BOOST_TEST(!waiting.answered(b.ticket));
+}
+
 BOOST_AUTO_TEST_CASE(what_a_request_names) {
     BOOST_TEST(asked("") == ":0 ");
     BOOST_TEST(asked("cname=c&seq=3&token=t") == "c:3!t ");

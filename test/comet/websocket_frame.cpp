@@ -148,11 +148,20 @@ BOOST_AUTO_TEST_CASE(what_the_server_writes) {
 // Frames one after the other, as on one connection; what they come to.
 struct client {
     std::unique_ptr<std::string> pending;
+    std::size_t message_max = 10;
 
     websocket_event send(websocket_opcode what, std::string data, bool is_final = true) {
-        return comet::take_websocket_frame({what, is_final, std::move(data)}, pending, 10);
+        return comet::take_websocket_frame({what, is_final, std::move(data)}, pending, message_max);
     }
 };
+
+BOOST_AUTO_TEST_CASE(a_limit_that_is_lowered_between_the_pieces) {
+    client one;
+    BOOST_TEST((one.send(websocket_opcode::text, "12345678", false).what == kind::nothing));
+    one.message_max = 5;
+    BOOST_TEST(code(one.send(websocket_opcode::continuation, "9", false).code) ==
+               code(close_code::too_large));
+}
 
 BOOST_AUTO_TEST_CASE(a_message_in_pieces_with_others_between_them) {
     client one;

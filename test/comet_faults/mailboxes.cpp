@@ -40,6 +40,19 @@ std::string channel_away_from(std::uint32_t worker) {
     return name;
 }
 
+void become_websocket(test::raw_client& client) {
+    client.send("GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n");
+    BOOST_REQUIRE(hear(client, "\r\n\r\n").starts_with("HTTP/1.1 101 "));
+}
+
+// Of less than 126 bytes, with a mask that changes nothing.
+std::string websocket_command(std::string const& command) {
+    std::string frame{"\x81"};
+    frame += static_cast<char>(0x80 | command.size());
+    return frame + std::string(4, '\0') + command;
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_CASE(polls_end_and_go_on) {
@@ -86,14 +99,9 @@ BOOST_AUTO_TEST_CASE(who_publishes_by_a_command_is_answered) {
     whole_server host{small_mailboxes(2)};
     auto client = host.connect();
     auto its_worker = host.newest_worker();
-    client.send("GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n");
-    BOOST_REQUIRE(hear(client, "\r\n\r\n").starts_with("HTTP/1.1 101 "));
-    auto command =
-        R"({"publish":{"cname":")" + channel_away_from(its_worker) + R"(","content":"m"}})";
-    std::string frame{"\x81"};
-    frame += static_cast<char>(0x80 | command.size());
-    frame += std::string(4, '\0') + command;
+    become_websocket(client);
+    auto frame = websocket_command(R"({"publish":{"cname":")" + channel_away_from(its_worker) +
+                                   R"(","content":"m"}})");
     auto heard = host.heard();
     std::optional<held_worker> home{std::in_place, host, 1 - its_worker};
     client.send(frame);
@@ -118,6 +126,30 @@ BOOST_AUTO_TEST_CASE(who_watches_is_told_by_all_workers) {
     }
     BOOST_REQUIRE(eventually([&] { return host.channels.publish({channel, "m"}, [](auto) {}); }));
     BOOST_TEST((hear(client, "1 c").find("1 c") != std::string::npos));
+}
+
+// One connection that subscribes and unsubscribes, while the channel's worker is held: what waits
+// there for it is bounded.
+BOOST_AUTO_TEST_CASE(who_changes_his_mind_again_and_again_is_refused) {
+    auto wanted = test::clients_stay();
+    wanted.workers = 2;
+    whole_server host{wanted, {.channels_per_connection = 3}};
+    auto client = host.connect();
+    auto channel = channel_away_from(host.newest_worker());
+    become_websocket(client);
+    {
+        held_worker its{host, 1 - host.newest_worker()};
+        for (int count = 0; count < 5; ++count) {
+            client.send(websocket_command(R"({"subscribe":[")" + channel + "\"]}"));
+            client.send(websocket_command(R"({"unsubscribe":[")" + channel + "\"]}"));
+        }
+        auto said = hear(client, "\"503\"");
+        BOOST_TEST((said.find("\"503\"") != std::string::npos));
+    }
+    BOOST_REQUIRE(eventually([&] { return host.subscribers(channel) == 0; }));
+    host.on_worker(host.newest_worker(), [] {}); // behind the verdicts
+    client.send(websocket_command(R"({"subscribe":[")" + channel + "\"]}"));
+    BOOST_TEST((hear(client, "\"open\"").find("\"open\"") != std::string::npos));
 }
 
 // A line that its worker has no room for: it must not go on as if there had been none.

@@ -86,6 +86,45 @@ BOOST_AUTO_TEST_CASE(who_was_not_let_in_is_not_counted) {
             }
 }
 
+// Its verdict must not find it, and nobody may count it for ever.
+BOOST_AUTO_TEST_CASE(who_leaves_without_memory_is_forgotten) {
+    auto wanted = test::clients_stay();
+    wanted.workers = 2;
+    whole_server host{wanted, {.user_linger = 0}};
+    std::string const request{
+        "GET /stream?cname=c&user=of_more_than_sixteen_bytes HTTP/1.1\r\n\r\n"};
+    for (std::uint64_t number = 1; number <= 8; ++number)
+        BOOST_TEST_CONTEXT("allocation " << number) {
+            auto client = host.connect();
+            client.send(request);
+            hear(client, "next_seq");
+            auto heard = host.heard();
+            shortage now{host, number, how_many::all_from_there};
+            client.reset();
+            BOOST_REQUIRE(eventually([&] { return host.heard() > heard; }));
+            now.happened();
+            BOOST_REQUIRE(eventually([&] { return host.subscribers("c") == 0; }));
+        }
+}
+
+BOOST_AUTO_TEST_CASE(a_publisher_without_memory_is_told_so) {
+    whole_server host{test::clients_stay(), {.buffer_size = 0}};
+    int refused = 0;
+    for (std::uint64_t number = 1;; ++number)
+        BOOST_TEST_CONTEXT("allocation " << number) {
+            std::promise<publish_result> answer;
+            auto result = answer.get_future();
+            shortage now{host, number, how_many::one};
+            BOOST_REQUIRE(host.channels.publish(
+                {"c", "m"}, [&](publish_result found) { answer.set_value(found); }));
+            BOOST_REQUIRE((result.wait_for(test::patience) == std::future_status::ready));
+            if (result.get() == publish_result::busy) ++refused;
+            if (!now.happened()) break;
+            BOOST_REQUIRE(number < 1'000U);
+        }
+    BOOST_TEST(refused > 0);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_not_sent_does_not_wait) {
     // It keeps no messages: with these the number of allocations would change.
     whole_server host{test::clients_stay(), {.buffer_size = 0, .waiting_max = 1}};

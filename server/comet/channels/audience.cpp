@@ -38,10 +38,14 @@ void audiences::join(subscription& which, channel_key key, millipede::payload co
 void audiences::leave(subscription& which) {
     auto* room = which.listens_to;
     if (!room) return;
-    departure gone;
-    gone.add(which);
     which.listens_to = nullptr;
     which.by_channel.unlink();
+    departure gone;
+    try {
+        gone.add(which);
+    } catch (std::bad_alloc const&) { // then its user stays, but nobody counts it
+        gone.count = 1;
+    }
     out_->left(room->key, room->name, std::move(gone));
     drop_if_empty(*room);
 }

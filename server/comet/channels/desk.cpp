@@ -50,11 +50,28 @@ void local_hub::desk::left(channel_key key, millipede::payload const& name, depa
     }
 }
 
+void local_hub::desk::give_up(desk& there, std::uint32_t ticket) noexcept {
+    try {
+        hub_->server_.post_to_admitted(there.index, [&there, ticket] {
+            if (auto* which = there.asking.answered(ticket)) there.give_up(which->owner());
+        });
+    } catch (std::bad_alloc const&) {
+        if (to_give_up.size() < unsaid_max) to_give_up.push_back({&there, ticket});
+    }
+}
+
 void local_hub::desk::retry() noexcept {
+    for (auto count = to_give_up.size(); count != 0; --count) {
+        auto late = to_give_up.back();
+        to_give_up.pop_back();
+        give_up(*late.there, late.ticket);
+        if (to_give_up.size() == count) return; // back again: there is no memory yet
+    }
     for (auto count = unsaid.size(); count != 0; --count) {
         auto late = std::move(unsaid.back());
         unsaid.pop_back();
-        left(late.key, late.name, std::move(late.gone)); // back again, if there is no memory yet
+        left(late.key, late.name, std::move(late.gone));
+        if (unsaid.size() == count) return;
     }
 }
 

@@ -38,6 +38,7 @@ class local_hub::desk final : public outlet {
           index{worker},
           hub_{&hub} {
         unsaid.reserve(unsaid_max);
+        to_give_up.reserve(unsaid_max);
     }
 
     void send(subscriber& to, millipede::payload bytes, bool may_be_lost) override;
@@ -46,6 +47,8 @@ class local_hub::desk final : public outlet {
     void left(channel_key key, millipede::payload const& name, departure gone) override;
     void done(std::size_t bytes) override;
     void again() override;
+    /// Ends who has asked from another desk, with that ticket: there is no memory to answer him.
+    void give_up(desk& there, std::uint32_t ticket) noexcept;
     /// Says what is `unsaid`.
     void retry() noexcept;
 
@@ -75,8 +78,14 @@ class local_hub::desk final : public outlet {
         millipede::payload name;
         departure gone;
     };
+    // Who is to be ended, the same.
+    struct unanswered {
+        desk* there;
+        std::uint32_t ticket;
+    };
     static constexpr std::size_t unsaid_max = 1'024;
     std::vector<late_departure> unsaid;
+    std::vector<unanswered> to_give_up;
 
     local_hub* hub_;
 };

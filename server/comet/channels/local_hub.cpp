@@ -66,25 +66,44 @@ channel* local_hub::obtain(desk& home, std::string_view name) {
 
 bool local_hub::publish(publication message, std::function<void(publish_result)> answer) {
     auto& home = desk_of(message.channel);
-    return !server_.post_to(
-        home.index, [this, &home, message = std::move(message), answer = std::move(answer)] {
-            auto const& shown = message.shown_token;
-            auto* found = shown ? home.owned.find(message.channel) : obtain(home, message.channel);
-            if (shown && (!found || !found->admits(*shown))) {
-                ++counters_.at(home.index, counted::bad_tokens);
-                return answer(publish_result::bad_token);
-            }
-            if (!found) {
-                ++counters_.at(home.index, counted::channels_full);
-                return answer(publish_result::channels_full);
-            }
-            if (!has_room(home, *found)) {
-                ++counters_.at(home.index, counted::publish_refused);
-                return answer(publish_result::busy);
-            }
-            answer(publish_result::taken);
-            publish_now(home, *found, message_type::data, message.content, message.ttl_seconds);
-        });
+    return !server_.post_to(home.index,
+                            [this, &home, message = std::move(message),
+                             answer = std::move(answer)] { publish_at(home, message, answer); });
+}
+
+void local_hub::publish_at(desk& home, publication const& message,
+                           std::function<void(publish_result)> const& answer) {
+    auto refuse = [&](counted what, publish_result why) {
+        ++counters_.at(home.index, what);
+        answer(why);
+    };
+    channel* found = nullptr;
+    channel_event event;
+    try {
+        auto const& shown = message.shown_token;
+        found = shown ? home.owned.find(message.channel) : obtain(home, message.channel);
+        if (shown && (!found || !found->admits(*shown)))
+            return refuse(counted::bad_tokens, publish_result::bad_token);
+        if (!found) return refuse(counted::channels_full, publish_result::channels_full);
+        if (!has_room(home, *found)) return refuse(counted::publish_refused, publish_result::busy);
+        event = keep(home, *found, message_type::data, message.content, message.ttl_seconds);
+    } catch (std::bad_alloc const&) { // nothing has been published
+        refuse(counted::publish_refused, publish_result::busy);
+        throw;
+    }
+    answer_and_send(home, *found, event, answer);
+}
+
+// The message is in the channel's history already: all get it, whatever becomes of the answer.
+void local_hub::answer_and_send(desk const& home, channel const& to, channel_event const& event,
+                                std::function<void(publish_result)> const& answer) {
+    try {
+        answer(publish_result::taken);
+    } catch (std::bad_alloc const&) {
+        send_out(home, to, event);
+        throw;
+    }
+    send_out(home, to, event);
 }
 
 bool local_hub::has_room(desk const& home, channel const& interested) const noexcept {
@@ -102,11 +121,12 @@ bool local_hub::all_have_room(desk const& home) const noexcept {
     return true;
 }
 
-void local_hub::publish_now(desk& home, channel& to, message_type type, std::string_view content,
-                            std::uint32_t ttl_seconds) {
+channel_event local_hub::keep(desk& home, channel& to, message_type type, std::string_view content,
+                              std::uint32_t ttl_seconds) {
+    auto event = home.owned.add(to, type, content, ttl_seconds);
     ++counters_.at(home.index, counted::published);
     home.owned.lift(to);
-    send_out(home, to, home.owned.add(to, type, content, ttl_seconds));
+    return event;
 }
 
 void local_hub::send_out(desk const& home, channel const& from, channel_event const& event) {
@@ -154,7 +174,8 @@ void local_hub::walk(desk& home) {
             return;
         }
         if (auto* each = home.owned.next_in_walk()) {
-            publish_now(home, *each, message_type::broadcast, home.broadcasts.front());
+            send_out(home, *each,
+                     keep(home, *each, message_type::broadcast, home.broadcasts.front()));
             continue;
         }
         home.broadcasts.pop_front();

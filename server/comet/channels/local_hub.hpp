@@ -73,8 +73,12 @@ class local_hub final : public hub {
     channel* obtain(desk& home, std::string_view name);
     bool has_room(desk const& home, channel const& interested) const noexcept;
     bool all_have_room(desk const& home) const noexcept;
-    void publish_now(desk& home, channel& to, message_type type, std::string_view content,
-                     std::uint32_t ttl_seconds = 0);
+    channel_event keep(desk& home, channel& to, message_type type, std::string_view content,
+                       std::uint32_t ttl_seconds = 0);
+    void publish_at(desk& home, publication const& message,
+                    std::function<void(publish_result)> const& answer);
+    void answer_and_send(desk const& home, channel const& to, channel_event const& event,
+                         std::function<void(publish_result)> const& answer);
     void send_out(desk const& home, channel const& from, channel_event const& event);
     void end(desk& home, channel& ended);
     void announce(desk& home, channel const& whose, bool is_there);

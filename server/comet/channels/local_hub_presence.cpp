@@ -57,18 +57,21 @@ void local_hub::tell_watchers(desk& home, std::string_view line, bool of_users) 
     append_chunk(chunk, true, line);
     auto plain = shared(line);
     auto chunked = shared(chunk);
-    std::erase_if(home.watchers, [&](desk::watcher const& each) {
-        if (of_users && !each.with_users) return false;
-        auto failure = server_.send(each.id, each.chunked ? chunked : plain);
-        if (failure != millipede::errc::mailbox_full) return false;
+    for (auto each = home.watchers.begin(); each != home.watchers.end();) {
+        bool is_told = !of_users || each->with_users;
+        if (!is_told || server_.send(each->id, each->chunked ? chunked : plain) !=
+                            millipede::errc::mailbox_full) {
+            ++each;
+            continue;
+        }
         // It must not miss a line and not know: once it is back it is told anew.
-        server_.post_to_admitted(each.id.worker(), [this, id = each.id] {
+        server_.post_to_admitted(each->id.worker(), [this, id = each->id] {
             server_.visit(id, [](millipede::basic_connection& one) {
                 one.close(millipede::errc::mailbox_full);
             });
         });
-        return true;
-    });
+        each = home.watchers.erase(each);
+    }
 }
 
 void local_hub::announce(desk& home, channel const& whose, bool is_there) {

@@ -13,6 +13,7 @@ namespace comet {
 bool local_hub::subscribe(subscriber& who, channel_item asked) {
     auto& home = desk_of(asked.cname);
     auto& here = *desks_[who.id.worker()];
+    if (here.asking.withdrawn(who.id) >= here.limits.channels_per_connection) return false;
     auto& which = who.free_subscription();
     try {
         which.ticket = here.asking.issue(which, asked.cname);
@@ -26,7 +27,7 @@ bool local_hub::subscribe(subscriber& who, channel_item asked) {
     bool posted =
         !server_.post_to(home.index, [this, &home, what = std::move(what)] { decide(home, what); });
     if (posted) return true;
-    here.asking.withdraw(which);
+    here.asking.forget(which);
     who.release(which);
     return false;
 }
@@ -61,8 +62,8 @@ void local_hub::attend(subscriber& who) {
 
 void local_hub::leave(subscriber& who) {
     auto& here = *desks_[who.id.worker()];
+    here.asking.withdraw_all(who); // first: it cannot fail, and verdicts must not find who is gone
     here.present.leave(who);
-    here.asking.withdraw_all(who);
     if (who.more) who.more->others.clear();
 }
 
@@ -75,10 +76,8 @@ void local_hub::decide(desk& home, question const& asked) {
                 there.index, [this, &there, decided]() mutable { carry_out(there, decided); }))
             return;
     } catch (std::bad_alloc const&) {
+        home.give_up(there, asked.ticket);
         take_back(home, decided);
-        server_.post_to_admitted(there.index, [&there, ticket = asked.ticket] {
-            if (auto* which = there.asking.answered(ticket)) there.give_up(which->owner());
-        });
         throw;
     }
     take_back(home, decided);
@@ -130,8 +129,8 @@ void local_hub::carry_out(desk& here, verdict& decided) {
     try {
         let_in(here, *which, decided);
     } catch (std::bad_alloc const&) { // then it is in no audience
-        if (decided.joins) here.left(decided.key, decided.name, decided.taken_back());
         here.give_up(who);
+        if (decided.joins) here.left(decided.key, decided.name, decided.taken_back());
         throw;
     }
 }

@@ -15,6 +15,7 @@ const look_every = 1_000;
 const asleep_for = 150_000; // no timer of the page rang: whatever was open may be gone
 const hold_least = 5_000; // before a channel that is full is asked for again; up to twice that
 const token_attempts = 3;
+const answered = new Set(); // origins of servers that have answered a poll of this page
 
 /** What the server answered to publish(): `status` as in HTTP; 0: none came, so nobody knows. */
 export class CometError extends Error {
@@ -239,14 +240,14 @@ export class Comet extends EventTarget {
     this.#connect();
   }
 
-  async #connect(follows = false) {
+  async #connect() {
     const polls_on = this.#line?.transport === "poll" && this.#state.state === "open";
     this.#disconnect();
     const channels = this.#active();
     if (!channels.length) return this.#tell(this.#channels.size ? "waiting" : "idle");
     const now = performance.now();
     const line = {transport: this.#attempts.next(), opened: false, spoken: false, probed: false,
-                  follows, since: now, heard: now, close() {}};
+                  since: now, heard: now, close() {}};
     line.awaits_opening = line.transport !== "poll" &&
       channels.some((each) => each.next === null || each.epoch);
     this.#line = line;
@@ -262,7 +263,7 @@ export class Comet extends EventTarget {
         this.#base, {items, user: this.#options.user}, {
           open: only_now(() => this.#opened()),
           text: only_now((text) => this.#read(text)),
-          end: only_now((why) => (why === null ? this.#connect(true) : this.#lose(why))),
+          end: only_now((why) => (why === null ? this.#connect() : this.#lose(why))),
         }));
     } catch (failure) { // of a token's function, or an address that cannot be
       return only_now(() => this.#lose(failure.message))();
@@ -278,7 +279,7 @@ export class Comet extends EventTarget {
 
   #look() {
     const line = this.#line;
-    const {transport, opened, spoken, follows, awaits_opening, heard} = line;
+    const {transport, opened, spoken, awaits_opening, heard} = line;
     const slept = Date.now() - this.#looked > asleep_for;
     this.#looked = Date.now();
     if (slept) return this.#reopen();
@@ -289,8 +290,10 @@ export class Comet extends EventTarget {
       line.probed = true;
       this.#ask(this.#active().slice(0, 1));
     }
-    // The head of an answer to a poll that follows another comes with the first message.
-    const is_up = (follows && transport === "poll") || (opened && (spoken || !awaits_opening));
+    // A poll on a connection that has answered one gets the head with its message, not before; and
+    // which connection it is on only the browser knows.
+    const may_be_late = transport === "poll" && answered.has(this.#base.origin);
+    const is_up = may_be_late || (opened && (spoken || !awaits_opening));
     if (silent > (is_up ? silence_max : connect_max)) {
       this.#lose(`nothing came by ${transport}`);
     }
@@ -321,6 +324,7 @@ export class Comet extends EventTarget {
     }
     line.heard = performance.now();
     line.spoken = true;
+    if (line.transport === "poll") answered.add(this.#base.origin);
     line.probed = false;
     this.#attempts.worked(line.transport);
     for (const message of messages) {

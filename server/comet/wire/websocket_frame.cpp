@@ -171,7 +171,9 @@ websocket_event take_websocket_frame(websocket_frame frame, std::unique_ptr<std:
         break;
     }
     if (!pending) return fault(close_code::protocol_error);
-    if (frame.data.size() > message_max - pending->size()) return fault(close_code::too_large);
+    // The limit may be another one by now, and less than what has come.
+    if (frame.data.size() > message_max || pending->size() > message_max - frame.data.size())
+        return fault(close_code::too_large);
     pending->append(frame.data);
     if (!frame.is_final) return {};
     auto whole = std::exchange(pending, nullptr);
