@@ -80,7 +80,9 @@ BOOST_AUTO_TEST_CASE(the_admin_port_answers) {
         BOOST_TEST_CONTEXT(path) {
             auto client = host.connect(1);
             auto its_worker = host.newest_worker();
-            auto channel = channel_away_from(its_worker);
+            auto channel = channel_away_from(its_worker); // another one than the path before had
+            BOOST_REQUIRE(host.channels.publish({channel, "m"}, [](auto) {}));
+            host.on_worker(1 - its_worker, [] {});
             auto heard = host.heard();
             std::optional<held_worker> home{std::in_place, host, 1 - its_worker};
             client.send("GET " + path + "?cname=" + channel + " HTTP/1.1\r\n\r\n");
