@@ -8,31 +8,36 @@ namespace comet {
 
 std::uint32_t questions::issue(subscription& which, std::string channel) {
     auto ticket = ++newest_;
-    waiting_.insert_or_assign(ticket, question{&which, which.owner().id, std::move(channel)});
+    waiting_.insert_or_assign(ticket, question{&which, std::move(channel)});
     return ticket;
 }
 
 subscription* questions::answered(std::uint32_t ticket) noexcept {
     auto found = waiting_.find(ticket);
-    if (found == waiting_.end()) return nullptr;
-    auto* which = found->second.which;
-    if (!which) {
-        auto counted = withdrawn_.find(found->second.whose.value());
-        if (counted != withdrawn_.end() && --counted->second == 0) withdrawn_.erase(counted);
+    if (found != waiting_.end()) {
+        auto* which = found->second.which;
+        waiting_.erase(found);
+        which->is_asking = false;
+        return which;
     }
-    waiting_.erase(found);
-    if (which) which->is_asking = false;
-    return which;
+    if (auto taken_back = withdrawn_.find(ticket); taken_back != withdrawn_.end()) {
+        auto count = counts_.find(taken_back->second.value());
+        withdrawn_.erase(taken_back);
+        if (--count->second == 0) counts_.erase(count);
+    }
+    return nullptr;
 }
 
 void questions::withdraw(subscription& which) noexcept {
-    if (!std::exchange(which.is_asking, false)) return;
-    auto found = waiting_.find(which.ticket);
+    if (!which.is_asking) return;
+    forget(which);
+    auto whose = which.owner().id;
+    auto noted = withdrawn_.end();
     try {
-        ++withdrawn_[found->second.whose.value()];
-        found->second.which = nullptr;
+        noted = withdrawn_.emplace(which.ticket, whose).first;
+        ++counts_[whose.value()];
     } catch (std::bad_alloc const&) { // it is not counted, then
-        waiting_.erase(found);
+        if (noted != withdrawn_.end()) withdrawn_.erase(noted);
     }
 }
 
@@ -41,8 +46,8 @@ void questions::forget(subscription& which) noexcept {
 }
 
 std::uint32_t questions::withdrawn(millipede::connection_id whose) const noexcept {
-    auto found = withdrawn_.find(whose.value());
-    return found == withdrawn_.end() ? 0 : found->second;
+    auto found = counts_.find(whose.value());
+    return found == counts_.end() ? 0 : found->second;
 }
 
 void questions::withdraw_all(subscriber& who) noexcept {

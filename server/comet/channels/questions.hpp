@@ -33,13 +33,13 @@ class questions {
 
   private:
     struct question {
-        subscription* which; // null: withdrawn
-        millipede::connection_id whose;
+        subscription* which;
         std::string channel;
     };
 
     std::unordered_map<std::uint32_t, question> waiting_;
-    std::unordered_map<std::uint64_t, std::uint32_t> withdrawn_; // by connection, of those with any
+    std::unordered_map<std::uint32_t, millipede::connection_id> withdrawn_; // whose that was
+    std::unordered_map<std::uint64_t, std::uint32_t> counts_; // of these, by connection
     std::uint32_t newest_ = 0;
 };
 
